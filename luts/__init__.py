@@ -1,0 +1,1 @@
+"""The .cube presets and the recipes that write them."""

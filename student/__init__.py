@@ -1,0 +1,1 @@
+"""The planners: data, training, evaluation and serving of the student models."""
