@@ -178,7 +178,7 @@ class Edit(Tool):
 
     def model_copy_validated(self, **tools: Tool | None) -> Edit:
         """A copy with the given tools replaced, validated again."""
-        return Edit(**{**{t: getattr(self, t) for t in TOOLS}, **tools})
+        return Edit.model_validate({t: tools.get(t, getattr(self, t)) for t in TOOLS})
 
     def scaled(self, adjust: float = 1.0, selective_adjust: float = 1.0, filter: float = 1.0) -> Edit:
         """The edit at other strengths (1 = as it is, 0 = off, up to 2), clamped to the ranges.
@@ -187,13 +187,7 @@ class Edit(Tool):
         """
         return Edit(
             adjust=self.adjust and _scale_adjust(self.adjust, adjust),
-            selective_adjust=self.selective_adjust
-            and SelectiveAdjust(
-                **{
-                    c: {p: _clamp(v * selective_adjust, -100, 100) for p, v in getattr(self.selective_adjust, c)}
-                    for c in COLORS
-                }
-            ),
+            selective_adjust=self.selective_adjust and _scale_selective(self.selective_adjust, selective_adjust),
             filter=self.filter
             and Filter(name=self.filter.name, intensity=_clamp(self.filter.intensity * filter, 0, 100)),
         )
@@ -203,11 +197,7 @@ class Edit(Tool):
         return {
             "adjust": self.adjust and {p: _plain(v) for p, v in self.adjust if v},
             "selective_adjust": self.selective_adjust
-            and {
-                c: {p: _plain(v) for p, v in shift}
-                for c, shift in self.selective_adjust
-                if not is_neutral(shift)
-            },
+            and {c: {p: _plain(v) for p, v in shift} for c, shift in self.selective_adjust if not is_neutral(shift)},
             "filter": self.filter and {"name": self.filter.name, "intensity": _plain(self.filter.intensity)},
         }
 
@@ -273,9 +263,7 @@ def describe(edit: Edit) -> str:
         parts.append(", ".join(f"{p} {_signed_text(p, v)}" for p, v in edit.adjust if v))
     if edit.selective_adjust:
         parts.append(
-            ", ".join(
-                f"{c} {p} {_signed_text(p, v)}" for c, shift in edit.selective_adjust for p, v in shift if v
-            )
+            ", ".join(f"{c} {p} {_signed_text(p, v)}" for c, shift in edit.selective_adjust for p, v in shift if v)
         )
     if edit.filter:
         parts.append(f"{edit.filter.name} at {_plain(edit.filter.intensity)}%")
@@ -298,6 +286,12 @@ def _scale_adjust(adjust: Adjust, strength: float) -> Adjust:
     values = {p: _clamp(v * strength, *limits(p)) for p, v in adjust if p != "hue"}
     angle = adjust.hue - 360 if adjust.hue > 180 else adjust.hue
     return Adjust(**values, hue=_clamp(angle * strength, -180, 180) % 360)
+
+
+def _scale_selective(selective: SelectiveAdjust, strength: float) -> SelectiveAdjust:
+    return SelectiveAdjust.model_validate(
+        {c: {p: _clamp(v * strength, -100, 100) for p, v in shift} for c, shift in selective}
+    )
 
 
 def _message(error: ValidationError) -> str:
