@@ -1,0 +1,325 @@
+"""Colour science of the editor: transfer function, luminance, OKLab, gamut fit, white points.
+
+Pixel arrays have shape (..., 3); "display" is sRGB-encoded, "linear" is linear light, both with
+sRGB (BT.709) primaries and D65 white, nominal 0..1. Values outside that range are legal and keep
+their sign. float32 stays float32, float64 stays float64; the memory layout of the input is kept,
+so that `planar` arrays run at full speed through every function.
+
+Greys stay exactly grey: every 3×3 transform whose rows sum to one (or zero) is computed from the
+differences to the middle channel, which vanish for R = G = B. Knows nothing of edits or files.
+
+Sources: IEC 61966-2-1 (sRGB); Björn Ottosson, "A perceptual color space for image processing"
+(2020) and "sRGB gamut clipping" (2021); Li et al. 2017 (CAT16); Krystek 1985 (Planckian locus).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.color import deltaE_ciede2000, rgb2lab
+
+Array = NDArray[Any]
+
+# Ottosson 2020: linear sRGB -> cone response, and cube-rooted cone response -> OKLab.
+_CONES = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_CONES /= _CONES.sum(axis=1, keepdims=True)  # white is exactly (1, 1, 1)
+_OPPONENT = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+_OPPONENT[0] /= _OPPONENT[0].sum()
+_OPPONENT[1:, 1] = -_OPPONENT[1:, 0] - _OPPONENT[1:, 2]  # greys are exactly a = b = 0
+_CONES_INVERSE = np.linalg.inv(_CONES)
+_OPPONENT_INVERSE = np.linalg.inv(_OPPONENT)
+
+# BT.709 primaries and the D65 white of sRGB, as CIE xy.
+_PRIMARIES_XY = np.array([[0.64, 0.33], [0.30, 0.60], [0.15, 0.06]])
+_D65_XY = np.array([0.3127, 0.3290])
+
+# Li et al. 2017, "Comprehensive color solutions: CAM16, CAT16, and CAM16-UCS".
+_CAT16 = np.array(
+    [
+        [0.401288, 0.650173, -0.051461],
+        [-0.250268, 1.204414, 0.045854],
+        [-0.002079, 0.048952, 0.953127],
+    ]
+)
+
+# Chroma is compressed above this share of the gamut's limit; below it colours are untouched.
+GAMUT_KNEE = 0.9
+_HUES, _LIGHTNESSES = 1440, 32  # resolution of the gamut table: quarter degrees, steps above the cusp
+
+
+def _xyz(xy: Array) -> Array:
+    """XYZ with Y = 1 of chromaticities (..., 2)."""
+    x, y = xy[..., 0], xy[..., 1]
+    return np.stack([x / y, np.ones_like(x), (1 - x - y) / y], axis=-1)
+
+
+def _rgb_to_xyz_matrix() -> Array:
+    primaries = _xyz(_PRIMARIES_XY).T
+    return primaries * np.linalg.solve(primaries, _xyz(_D65_XY))
+
+
+_RGB_TO_XYZ = _rgb_to_xyz_matrix()
+_XYZ_TO_RGB = np.linalg.inv(_RGB_TO_XYZ)
+LUMA: Array = _RGB_TO_XYZ[1]
+"""Weights of linear R, G, B in relative luminance Y; they sum to one (BT.709: 0.2126, 0.7152, 0.0722)."""
+
+
+def planar(rgb: Array) -> Array:
+    """A copy of (..., 3) pixels whose channels each lie contiguous in memory; same values and shape."""
+    planes = np.empty((3, *rgb.shape[:-1]), rgb.dtype)
+    for i in range(3):
+        planes[i] = rgb[..., i]
+    return np.moveaxis(planes, 0, -1)
+
+
+def srgb_to_linear(rgb: Array) -> Array:
+    """Display to linear light, odd: f(-x) = -f(x). Any shape; 0 and 1 are fixed. Source: IEC 61966-2-1."""
+    size = np.abs(rgb)
+    linear = (size + 0.055) / 1.055
+    np.power(linear, 2.4, out=linear)
+    np.copyto(linear, size / 12.92, where=size <= 0.04045)
+    return np.copysign(linear, rgb, out=linear)
+
+
+def linear_to_srgb(linear: Array) -> Array:
+    """Linear light to display, odd: f(-x) = -f(x). Any shape; 0 and 1 are fixed. Source: IEC 61966-2-1."""
+    size = np.abs(linear)
+    rgb = np.power(size, 1 / 2.4)
+    rgb *= 1.055
+    rgb -= 0.055
+    np.copyto(rgb, size * 12.92, where=size <= 0.0031308)
+    return np.copysign(rgb, linear, out=rgb)
+
+
+def luminance(linear: Array) -> Array:
+    """Relative luminance Y (...) of linear (..., 3); exactly G for greys."""
+    r, g, b = (linear[..., i] for i in range(3))
+    return g + LUMA[0].item() * (r - g) + LUMA[2].item() * (b - g)
+
+
+def _mix(matrix: Array, x: Array) -> Array:
+    """Matrix @ x for a 3×3 matrix whose rows sum to one; equal channels come out exactly equal."""
+    out = np.empty_like(x)
+    middle = x[..., 1]
+    d0, d2 = x[..., 0] - middle, x[..., 2] - middle
+    for i in range(3):
+        np.multiply(d0, matrix[i, 0].item(), out=out[..., i])
+        out[..., i] += matrix[i, 2].item() * d2
+        out[..., i] += middle
+    return out
+
+
+def linear_to_oklab(linear: Array) -> Array:
+    """Linear RGB to OKLab (L, a, b): L 0..1, a and b exactly 0 for greys. Source: Ottosson 2020."""
+    cones = _mix(_CONES, linear)
+    np.cbrt(cones, out=cones)
+    lab = np.empty_like(cones)
+    m = cones[..., 1]
+    d0, d2 = cones[..., 0] - m, cones[..., 2] - m
+    for i in range(3):
+        np.multiply(d0, _OPPONENT[i, 0].item(), out=lab[..., i])
+        lab[..., i] += _OPPONENT[i, 2].item() * d2
+    lab[..., 0] += m
+    return lab
+
+
+def oklab_to_linear(lab: Array) -> Array:
+    """OKLab to linear RGB; a = b = 0 gives R = G = B exactly. Inverse of `linear_to_oklab`."""
+    cones = np.empty_like(lab)
+    L, a, b = (lab[..., i] for i in range(3))
+    for i in range(3):
+        np.multiply(a, _OPPONENT_INVERSE[i, 1].item(), out=cones[..., i])
+        cones[..., i] += _OPPONENT_INVERSE[i, 2].item() * b
+        cones[..., i] += L
+    square = cones * cones
+    cones *= square
+    return _mix(_CONES_INVERSE, cones)
+
+
+def oklab_to_oklch(lab: Array) -> Array:
+    """OKLab to (L, C, h): chroma C >= 0, hue h in radians, -pi..pi; h = 0 for greys."""
+    lch = np.empty_like(lab)
+    a, b = lab[..., 1], lab[..., 2]
+    lch[..., 0] = lab[..., 0]
+    np.sqrt(a * a + b * b, out=lch[..., 1])
+    np.arctan2(b, a, out=lch[..., 2])
+    return lch
+
+
+def oklch_to_oklab(lch: Array) -> Array:
+    """(L, C, h in radians) to OKLab."""
+    lab = np.empty_like(lch)
+    lab[..., 0] = lch[..., 0]
+    np.multiply(lch[..., 1], np.cos(lch[..., 2]), out=lab[..., 1])
+    np.multiply(lch[..., 1], np.sin(lch[..., 2]), out=lab[..., 2])
+    return lab
+
+
+def srgb_to_oklch(rgb: Array) -> Array:
+    """Display RGB to OKLCh (L, C, h in radians)."""
+    return oklab_to_oklch(linear_to_oklab(srgb_to_linear(rgb)))
+
+
+def oklch_to_srgb(lch: Array) -> Array:
+    """OKLCh (h in radians) to display RGB, unclipped."""
+    return linear_to_srgb(oklab_to_linear(oklch_to_oklab(lch)))
+
+
+def _highest_chroma(L: Array, h: Array) -> Array:
+    """Largest C for which (L, C, h) lies in the sRGB cube, by bisection; the gamut table's source."""
+    low, high = np.zeros(np.broadcast(L, h).shape), np.full(np.broadcast(L, h).shape, 0.5)
+    for _ in range(30):
+        C = (low + high) / 2
+        linear = oklab_to_linear(oklch_to_oklab(np.stack(np.broadcast_arrays(L, C, h), axis=-1)))
+        inside = (linear.min(axis=-1) >= 0) & (linear.max(axis=-1) <= 1)
+        low, high = np.where(inside, C, low), np.where(inside, high, C)
+    return low
+
+
+@lru_cache(maxsize=2)
+def _gamut_table(dtype: str) -> tuple[Array, Array, Array]:
+    """Cusp lightness (H+1,), cusp chroma (H+1,), and the gamut's bulge above the cusp (H+1, U+1).
+
+    At a constant hue the sRGB gamut is a straight line from black to the cusp (a channel is 0,
+    which scales with L) and a slightly curved one from there to white (a channel is 1). The bulge is
+    the ratio of that curve to the straight line, over u = (L - L_cusp) / (1 - L_cusp).
+    """
+    h = np.linspace(0, 2 * np.pi, _HUES + 1)
+    dark = np.full_like(h, 0.01)
+    slope = _highest_chroma(dark, h) / dark
+    ray = oklab_to_linear(oklch_to_oklab(np.stack([np.ones_like(h), slope, h], axis=-1)))
+    L_cusp = np.cbrt(1 / ray.max(axis=-1))
+    C_cusp = slope * L_cusp
+    u = np.linspace(0, 1, _LIGHTNESSES + 1)
+    u[-1] -= 1e-3  # at white both lines meet: take the limit
+    L = L_cusp[:, None] + u * (1 - L_cusp[:, None])
+    bulge = _highest_chroma(L, h[:, None]) / (C_cusp[:, None] * (1 - u))
+    return L_cusp.astype(dtype), C_cusp.astype(dtype), bulge.astype(dtype)
+
+
+def _hue_position(h: Array) -> tuple[Array, Array]:
+    """Index of the gamut table's hue at or before h, and the rest 0..1."""
+    position = h * (_HUES / (2 * np.pi))
+    whole = np.floor(position)
+    position -= whole
+    return whole.astype(np.int32) % _HUES, position
+
+
+def cusp(h: Array) -> tuple[Array, Array]:
+    """Lightness and chroma of the most colourful sRGB colour of hue h (radians)."""
+    L_cusp, C_cusp, _ = _gamut_table(h.dtype.char)
+    i, rest = _hue_position(h)
+    return (
+        L_cusp[i] + rest * (L_cusp[i + 1] - L_cusp[i]),
+        C_cusp[i] + rest * (C_cusp[i + 1] - C_cusp[i]),
+    )
+
+
+def max_chroma(L: Array, h: Array) -> Array:
+    """Largest OKLCh chroma that sRGB holds at lightness L and hue h (radians, any turn).
+
+    Same shape and dtype as L; 0 for L <= 0 and L >= 1. From a table with an error below 0.001.
+    """
+    L_cusp, C_cusp = cusp(h)
+    bulge = _gamut_table(h.dtype.char)[2].ravel()
+    i, rest = _hue_position(h)
+    u = np.clip((L - L_cusp) / (1 - L_cusp), 0, 1)
+    column = u * _LIGHTNESSES
+    j = np.minimum(column.astype(np.int32), _LIGHTNESSES - 1)
+    column -= j
+    corner = i * (_LIGHTNESSES + 1) + j
+    before = bulge[corner] + column * (bulge[corner + 1] - bulge[corner])
+    corner += _LIGHTNESSES + 1
+    after = bulge[corner] + column * (bulge[corner + 1] - bulge[corner])
+    above = (1 - u) * (before + rest * (after - before))
+    return C_cusp * np.where(L_cusp > L, np.maximum(L / L_cusp, 0), above)
+
+
+def fit_gamut(rgb: Array) -> Array:
+    """Bring display colours into sRGB by less chroma at constant OKLab lightness and hue.
+
+    Unbounded display (..., 3) in and out. Up to `GAMUT_KNEE` of the gamut's limit a colour returns
+    bit for bit, above it chroma nears the limit smoothly and in order. Lightness is not clipped:
+    below black and above white greys remain, for the final clip. Source: Ottosson 2021.
+    """
+    lab = linear_to_oklab(srgb_to_linear(rgb))
+    lch = oklab_to_oklch(lab)
+    L, C, h = (lch[..., i] for i in range(3))
+    limit = max_chroma(L, h)
+    outside = GAMUT_KNEE * limit < C
+    if not outside.any():
+        return rgb
+    limit, C = limit[outside], C[outside]
+    knee = GAMUT_KNEE * limit
+    span, excess = limit - knee, C - knee
+    lab = lab[outside]
+    lab[..., 1:] *= ((knee + span * excess / np.sqrt(span * span + excess * excess)) / C)[..., None]
+    fitted = rgb.copy()
+    fitted[outside] = linear_to_srgb(oklab_to_linear(lab))
+    return fitted
+
+
+def planckian_uv(mired: float) -> Array:
+    """CIE 1960 (u, v) of a black body at 10^6 / mired kelvin, 67..1000 mired. Source: Krystek 1985."""
+    T = 1e6 / mired
+    u = (0.860117757 + 1.54118254e-4 * T + 1.28641212e-7 * T**2) / (1 + 8.42420235e-4 * T + 7.08145163e-7 * T**2)
+    v = (0.317398726 + 4.22806245e-5 * T + 4.20481691e-8 * T**2) / (1 - 2.89741816e-5 * T + 1.61456053e-7 * T**2)
+    return np.array([u, v])
+
+
+def white_point(mired_shift: float = 0.0, duv: float = 0.0) -> Array:
+    """XYZ (Y = 1) of a white `mired_shift` warmer than D65 (mired) and `duv` greener (CIE 1960 Duv).
+
+    The white follows the Planckian locus at D65's own distance from it; (0, 0) is exactly D65.
+    """
+    x, y = _D65_XY
+    d65 = np.array([4 * x, 6 * y]) / (-2 * x + 12 * y + 3)
+    start, normal = _nearest_planckian(d65)
+    moved, new_normal = planckian_uv(start + mired_shift), _normal(start + mired_shift)
+    distance = (d65 - planckian_uv(start)) @ normal
+    uv = moved + (distance + duv) * new_normal if mired_shift else d65 + duv * normal
+    return _xyz(np.array([3 * uv[0], 2 * uv[1]]) / (2 * uv[0] - 8 * uv[1] + 4))
+
+
+def _normal(mired: float) -> Array:
+    """Unit normal of the Planckian locus on its green side, in CIE 1960 (u, v)."""
+    du, dv = planckian_uv(mired + 0.5) - planckian_uv(mired - 0.5)
+    return np.array([-dv, du]) / np.hypot(du, dv)
+
+
+def _nearest_planckian(uv: Array) -> tuple[float, Array]:
+    """Mired of the black body nearest to uv (Robertson's correlated colour temperature) and the normal there."""
+    mireds = np.linspace(100, 250, 3001)
+    nearest = mireds[np.argmin([np.sum((planckian_uv(m) - uv) ** 2) for m in mireds])].item()
+    return nearest, _normal(nearest)
+
+
+def chromatic_adaptation(source: Array, target: Array) -> Array:
+    """3×3 matrix on linear RGB that turns the white `source` (XYZ) into `target` (XYZ), by CAT16."""
+    gain = (_CAT16 @ target) / (_CAT16 @ source)
+    cat = np.linalg.inv(_CAT16) @ np.diag(gain) @ _CAT16
+    return _XYZ_TO_RGB @ cat @ _RGB_TO_XYZ
+
+
+def delta_e_2000(rgb1: Array, rgb2: Array) -> Array:
+    """CIEDE2000 colour difference (...) of display sRGB colours (..., 3) under D65; 0 for equal colours.
+
+    Values are clipped to 0..1, as a screen would. Source: Sharma et al. 2005, by scikit-image.
+    """
+    lab1, lab2 = (rgb2lab(np.clip(rgb, 0, 1)) for rgb in (rgb1, rgb2))
+    return deltaE_ciede2000(lab1, lab2)
