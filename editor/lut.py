@@ -93,15 +93,18 @@ def grid(size: int) -> NDArray[np.float32]:
 
 
 def bake(function: Callable[[NDArray[np.float32]], NDArray[np.floating]], size: int, threads: int = THREADS) -> Lut:
-    """Sample a pointwise function of display sRGB, (n, 3) float32 -> (n, 3), on a grid; nothing is clipped."""
-    nodes = grid(size).reshape(-1, 3)
-    table = np.empty_like(nodes)
+    """Sample a pointwise function of display sRGB, (n, 3) float32 -> (n, 3), on a grid; nothing is clipped.
+
+    The function gets nodes whose channels each lie contiguous in memory, and is called from several threads.
+    """
+    planes = np.ascontiguousarray(grid(size).reshape(-1, 3).T)
+    table = np.empty((size**3, 3), np.float32)
 
     def sample(start: int) -> None:
-        table[start : start + _CHUNK] = function(nodes[start : start + _CHUNK])
+        table[start : start + _CHUNK] = function(planes[:, start : start + _CHUNK].T)
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(sample, range(0, len(nodes), _CHUNK)))
+        list(pool.map(sample, range(0, len(table), _CHUNK)))
     return Lut(table.reshape(size, size, size, 3))
 
 
