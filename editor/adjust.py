@@ -37,9 +37,9 @@ CONTRAST_FLAT = 6.0  # the same when contrast is reduced, on both sides
 CONTRAST_WHITE = 3.4  # stops above middle grey that added contrast leaves in place; white is at 2.5
 BRIGHTNESS_TOE = 0.01  # luminance below which brightness acts as a plain gain
 SHADOWS_END, HIGHLIGHTS_START = 0.68, 0.42  # on the cube root of luminance, where middle grey is 0.565
-SHADOWS_SLOPE, HIGHLIGHTS_SLOPE = 2.6, 2.6  # slope at black and white at ±100
-VIBRANCE_STOPS = 1.4  # a colour near grey has 2^1.4 times its chroma at +100
-SKIN_HUE, SKIN_WIDTH, SKIN_SHARE = np.radians(53), np.radians(40), 0.65
+SHADOWS_SLOPE, HIGHLIGHTS_SLOPE = 2.6, 3.0  # slope at black and white at ±100
+VIBRANCE_STOPS = 1.8  # a colour near grey has 2^1.8 times its chroma at +100
+SKIN_HUE, SKIN_WIDTH, SKIN_SHARE = np.radians(53), np.radians(45), 0.55
 WARMEST = 160.0  # mired from D65 at temperature +100
 TINT_DUV = 0.04  # distance from the Planckian locus at tint ±100
 

@@ -14,6 +14,7 @@ Sources: IEC 61966-2-1 (sRGB); Björn Ottosson, "A perceptual color space for im
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -59,7 +60,11 @@ _CAT16 = np.array(
 
 # Chroma is compressed above this share of the gamut's limit; below it colours are untouched.
 GAMUT_KNEE = 0.9
-_HUES, _LIGHTNESSES = 1440, 32  # resolution of the gamut table: quarter degrees, steps above the cusp
+# Vivid colours give way in lightness by up to this much rather than bleach next to white.
+BRIGHT_RESERVE = 0.05
+# Degrees of hue over which the gamut's limit rises to blue, see `_chroma_slope`.
+BLUE_SLOPE = 20.0
+_HUES, _LIGHTNESSES = 1440, 16  # resolution of the gamut table: quarter degrees, steps above the cusp
 
 
 def _xyz(xy: Array) -> Array:
@@ -180,74 +185,96 @@ def oklch_to_srgb(lch: Array) -> Array:
     return linear_to_srgb(oklab_to_linear(oklch_to_oklab(lch)))
 
 
-def _highest_chroma(L: Array, h: Array) -> Array:
-    """Largest C for which (L, C, h) lies in the sRGB cube, by bisection; the gamut table's source."""
-    low, high = np.zeros(np.broadcast(L, h).shape), np.full(np.broadcast(L, h).shape, 0.5)
-    for _ in range(30):
-        C = (low + high) / 2
-        linear = oklab_to_linear(oklch_to_oklab(np.stack(np.broadcast_arrays(L, C, h), axis=-1)))
-        inside = (linear.min(axis=-1) >= 0) & (linear.max(axis=-1) <= 1)
-        low, high = np.where(inside, C, low), np.where(inside, high, C)
+def _lch_to_linear(L: Array, C: Array, h: Array) -> Array:
+    return oklab_to_linear(np.moveaxis(np.stack(np.broadcast_arrays(L, C * np.cos(h), C * np.sin(h))), 0, -1))
+
+
+def _bisect(inside: Callable[[Array], Array], high: Array) -> Array:
+    """Largest value in 0..high for which `inside` holds, elementwise."""
+    low = np.zeros_like(high)
+    for _ in range(22):
+        middle = (low + high) / 2
+        holds = inside(middle)
+        low, high = np.where(holds, middle, low), np.where(holds, high, middle)
     return low
 
 
-@lru_cache(maxsize=2)
-def _gamut_table(dtype: str) -> tuple[Array, Array, Array]:
+def _chroma_slope(h: Array) -> Array:
+    """C / L of the gamut's limit below the cusp, where a channel is 0: a straight line from black.
+
+    Towards blue from the cyan side the limit jumps up by half within a degree of hue, which would tear
+    blue gradients. There it is a slope of `BLUE_SLOPE` degrees instead; the red of these colours is up
+    to 0.03 negative in linear light, which the final clip takes away.
+    """
+    slope = _bisect(lambda C: _lch_to_linear(np.ones_like(C), C, h).min(axis=-1) >= -0.002, np.ones_like(h))
+    blue = slope.argmax()
+    return np.maximum(slope, slope[blue] * (1 - np.clip((h[blue] - h) / np.radians(BLUE_SLOPE), 0, 1)) * (h <= h[blue]))
+
+
+@lru_cache(maxsize=1)
+def _gamut() -> tuple[Array, Array, Array]:
     """Cusp lightness (H+1,), cusp chroma (H+1,), and the gamut's bulge above the cusp (H+1, U+1).
 
-    At a constant hue the sRGB gamut is a straight line from black to the cusp (a channel is 0,
-    which scales with L) and a slightly curved one from there to white (a channel is 1). The bulge is
-    the ratio of that curve to the straight line, over u = (L - L_cusp) / (1 - L_cusp).
+    At a constant hue sRGB reaches from black in a straight line to the cusp and from there in a
+    slightly curved one, on which a channel is 1, to white. The bulge is the ratio of that curve to
+    the straight line, over u = (L - L_cusp) / (1 - L_cusp).
     """
     h = np.linspace(0, 2 * np.pi, _HUES + 1)
-    dark = np.full_like(h, 0.01)
-    slope = _highest_chroma(dark, h) / dark
-    ray = oklab_to_linear(oklch_to_oklab(np.stack([np.ones_like(h), slope, h], axis=-1)))
-    L_cusp = np.cbrt(1 / ray.max(axis=-1))
+    slope = _chroma_slope(h)
+    L_cusp = np.cbrt(1 / _lch_to_linear(np.ones_like(h), slope, h).max(axis=-1))
     C_cusp = slope * L_cusp
     u = np.linspace(0, 1, _LIGHTNESSES + 1)
     u[-1] -= 1e-3  # at white both lines meet: take the limit
     L = L_cusp[:, None] + u * (1 - L_cusp[:, None])
-    bulge = _highest_chroma(L, h[:, None]) / (C_cusp[:, None] * (1 - u))
-    return L_cusp.astype(dtype), C_cusp.astype(dtype), bulge.astype(dtype)
+    C = _bisect(lambda C: _lch_to_linear(L, C, h[:, None]).max(axis=-1) <= 1, slope[:, None] * L)
+    return L_cusp, C_cusp, C / (C_cusp[:, None] * (1 - u))
 
 
-def _hue_position(h: Array) -> tuple[Array, Array]:
-    """Index of the gamut table's hue at or before h, and the rest 0..1."""
+@lru_cache(maxsize=2)
+def _gamut_table(dtype: str) -> tuple[Array, Array, Array]:
+    L_cusp, C_cusp, bulge = _gamut()
+    return L_cusp.astype(dtype), C_cusp.astype(dtype), bulge.ravel().astype(dtype)
+
+
+def _cusp(h: Array) -> tuple[Array, Array, Array]:
+    """Lightness and chroma of the cusp at hue h, and the nearest hue's index in the gamut table."""
+    L_cusp, C_cusp, _ = _gamut_table(h.dtype.char)
     position = h * (_HUES / (2 * np.pi))
-    whole = np.floor(position)
-    position -= whole
-    return whole.astype(np.int32) % _HUES, position
+    before = np.floor(position)
+    position -= before
+    i = before.astype(np.intp) % _HUES
+    after = i + 1
+    lightness, chroma = L_cusp.take(i), C_cusp.take(i)
+    lightness += position * (L_cusp.take(after) - lightness)
+    chroma += position * (C_cusp.take(after) - chroma)
+    return lightness, chroma, i + (position > 0.5)
 
 
 def cusp(h: Array) -> tuple[Array, Array]:
     """Lightness and chroma of the most colourful sRGB colour of hue h (radians)."""
-    L_cusp, C_cusp, _ = _gamut_table(h.dtype.char)
-    i, rest = _hue_position(h)
-    return (
-        L_cusp[i] + rest * (L_cusp[i + 1] - L_cusp[i]),
-        C_cusp[i] + rest * (C_cusp[i + 1] - C_cusp[i]),
-    )
+    return _cusp(h)[:2]
 
 
 def max_chroma(L: Array, h: Array) -> Array:
     """Largest OKLCh chroma that sRGB holds at lightness L and hue h (radians, any turn).
 
-    Same shape and dtype as L; 0 for L <= 0 and L >= 1. From a table with an error below 0.001.
+    Same shape and dtype as L; 0 for L <= 0 and L >= 1. From a table with an error below 0.002 but for
+    `BLUE_SLOPE` degrees before blue, see `_chroma_slope`.
     """
-    L_cusp, C_cusp = cusp(h)
-    bulge = _gamut_table(h.dtype.char)[2].ravel()
-    i, rest = _hue_position(h)
+    L_cusp, C_cusp, i = _cusp(h)
+    bulge = _gamut_table(h.dtype.char)[2]
     u = np.clip((L - L_cusp) / (1 - L_cusp), 0, 1)
     column = u * _LIGHTNESSES
-    j = np.minimum(column.astype(np.int32), _LIGHTNESSES - 1)
+    j = np.minimum(column.astype(np.intp), _LIGHTNESSES - 1)
     column -= j
-    corner = i * (_LIGHTNESSES + 1) + j
-    before = bulge[corner] + column * (bulge[corner + 1] - bulge[corner])
-    corner += _LIGHTNESSES + 1
-    after = bulge[corner] + column * (bulge[corner + 1] - bulge[corner])
-    above = (1 - u) * (before + rest * (after - before))
-    return C_cusp * np.where(L_cusp > L, np.maximum(L / L_cusp, 0), above)
+    i *= _LIGHTNESSES + 1
+    i += j
+    curve = bulge.take(i)
+    i += 1
+    curve += column * (bulge.take(i) - curve)
+    curve *= 1 - u
+    np.copyto(curve, np.maximum(L / L_cusp, 0), where=u == 0)
+    return C_cusp * curve
 
 
 def fit_gamut(rgb: Array) -> Array:
@@ -255,23 +282,40 @@ def fit_gamut(rgb: Array) -> Array:
 
     Unbounded display (..., 3) in and out. Up to `GAMUT_KNEE` of the gamut's limit a colour returns
     bit for bit, above it chroma nears the limit smoothly and in order. Lightness is not clipped:
-    below black and above white greys remain, for the final clip. Source: Ottosson 2021.
+    below black and above white greys remain, for the final clip. Only vivid colours lighter than
+    1 - `BRIGHT_RESERVE` are held below white, lest bright yellow bleach at a touch of exposure.
+    Source: Ottosson 2021, with a knee.
     """
-    lab = linear_to_oklab(srgb_to_linear(rgb))
-    lch = oklab_to_oklch(lab)
-    L, C, h = (lch[..., i] for i in range(3))
+    lab = linear_to_oklab(srgb_to_linear(planar(rgb)))
+    L, a, b = (lab[..., i] for i in range(3))
+    C, h = np.sqrt(a * a + b * b), np.arctan2(b, a)
     limit = max_chroma(L, h)
-    outside = GAMUT_KNEE * limit < C
+    outside = GAMUT_KNEE * limit < C  # never greys: C and limit are 0 at least
     if not outside.any():
         return rgb
-    limit, C = limit[outside], C[outside]
+    lab, C, h, limit = lab[outside], C[outside], h[outside], limit[outside]
+    _hold_below_white(lab[:, 0], C, h, limit)
     knee = GAMUT_KNEE * limit
-    span, excess = limit - knee, C - knee
-    lab = lab[outside]
-    lab[..., 1:] *= ((knee + span * excess / np.sqrt(span * span + excess * excess)) / C)[..., None]
+    span, excess = limit - knee, np.maximum(C - knee, 0)
+    # x / sqrt(1 + x²) of the excess in units of the span: slope 1 at the knee, the limit at infinity.
+    excess *= span / np.sqrt(span * span + excess * excess + 1e-30)
+    lab[:, 1:] *= (np.minimum(knee + excess, C) / C)[:, None]
     fitted = rgb.copy()
     fitted[outside] = linear_to_srgb(oklab_to_linear(lab))
     return fitted
+
+
+def _hold_below_white(L: Array, C: Array, h: Array, limit: Array) -> None:
+    """Lower, in place, the lightness of vivid colours near and above white, and raise their chroma limits."""
+    bright = np.flatnonzero(L > 1 - BRIGHT_RESERVE)
+    if not bright.size:
+        return
+    L_cusp, C_cusp = cusp(h[bright])
+    ceiling = 1 - np.minimum(0.6 * (1 - L_cusp), BRIGHT_RESERVE)
+    dull = np.maximum(1 - C[bright] / C_cusp, 0)
+    vivid = (1 - dull * dull) * np.maximum(1 - GAMUT_KNEE * limit[bright] / C[bright], 0)
+    L[bright] -= vivid * np.maximum(L[bright] - ceiling, 0)
+    limit[bright] = max_chroma(L[bright], h[bright])
 
 
 def planckian_uv(mired: float) -> Array:
