@@ -144,7 +144,8 @@ def test_variants_table_counts_tokens_validity_and_cost(replay, tmp_path):  # no
     prices = tmp_path / "prices.json"
     prices.write_text('{"replay": {"input": 10, "output": 0}}')
     result = CliRunner().invoke(app, ["variants", "-n", "2", "--prices", str(prices)])
-    report = json.loads(result.output.splitlines()[-1])
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout.splitlines()[-1])
     rows = {row["variant"]: row for row in report["variants"]}
     assert rows["one-shot"]["tokens_in"] == 300
     assert rows["zero-shot"]["tokens_in"] == 100
