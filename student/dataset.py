@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 import sys
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from editor.errors import UserError
+from editor.text import normalise
 from editor.tools import ADJUST_PARAMETERS, PRESETS, SELECTIVE_PARAMETERS, TOOLS, Edit, EditError
+
+__all__ = [
+    "SPLITS",
+    "DatasetError",
+    "Row",
+    "Split",
+    "faults",
+    "load",
+    "normalise",
+    "read_rows",
+    "statistics",
+    "write_rows",
+]
 
 DATA = Path(__file__).parent / "data"
 VALIDATION_PERCENT = 8
@@ -42,27 +55,6 @@ class Row:
 
 class DatasetError(UserError):
     """A data file that cannot be used; the message names the file and the line."""
-
-
-def normalise(text: str) -> str:
-    """Fold what does not change a request: case, Unicode form (NFKC), punctuation and white space.
-
-    Emoji stay, and so does the minus of a negative number ("saturation -20" is not "saturation 20").
-    Text of punctuation alone is returned stripped, not as "".
-    """
-    folded = unicodedata.normalize("NFKC", text).lower().replace("\u2212", "-")
-    characters = (_fold(folded, i) for i in range(len(folded)))
-    return " ".join("".join(characters).split()) or " ".join(folded.split())
-
-
-def _fold(text: str, i: int) -> str:
-    category = unicodedata.category(text[i])
-    if category == "Cf" or "\ufe00" <= text[i] <= "\ufe0f":  # joiners, soft hyphens, variation selectors
-        return ""
-    if text[i] in "-+":
-        negative = text[i] == "-" and text[i + 1 : i + 2].isdigit() and not text[i - 1 : i].isalnum()
-        return "-" if negative else " "
-    return " " if category[0] in "PZ" or category == "Cc" else text[i]
 
 
 @cache

