@@ -62,6 +62,11 @@ def canonical(edit: Edit, tool: ToolName) -> str | None:
     return value and json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
+def kept_tools(planned: Edit, final: Edit) -> dict[ToolName, bool]:
+    """Per tool: is the planner's choice still in the exported edit? A tool may be retuned, not dropped or added."""
+    return {tool: planned.uses(tool) == final.uses(tool) for tool in TOOLS}
+
+
 def salt() -> bytes:
     """The secret behind pseudonyms: `VIBEGRADE_SALT`, or a file made once in the data folder."""
     if value := os.environ.get("VIBEGRADE_SALT"):
@@ -169,7 +174,7 @@ class Store:
         id: str | None = None,
         at: int | None = None,
     ) -> str:
-        """A result was taken home; `kept[tool]` says whether the planner's output for it was still in use."""
+        """A result was taken home; `kept` as from `kept_tools`."""
         return self._write(
             Export,
             id,
