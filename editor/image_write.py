@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 DEFAULT_QUALITY = 92
 _LONGEST_SIDE = {"JPEG": 65_500, "WebP": 16_383}  # limits of libjpeg and of the WebP format
-_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WebP", ".tif": "TIFF", ".tiff": "TIFF"}
+FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WebP", ".tif": "TIFF", ".tiff": "TIFF"}
 _DEEP = frozenset({"PNG", "TIFF"})
 
 
@@ -97,22 +97,31 @@ def unique_path(path: str | Path) -> Path:
     return next(p for p in numbered if not p.exists())
 
 
+def check_target(target: Path, overwrite: bool) -> None:
+    """Raise UserError when `target` cannot be created: it exists and may not be overwritten, or has no folder."""
+    if target.is_dir():
+        raise UserError(f"{target.name} is a folder: give a file name.")
+    if target.exists() and not overwrite:
+        raise UserError(f"{target.name} already exists: choose another name or allow overwriting.")
+    if not target.parent.is_dir():
+        raise UserError(f"There is no folder {target.parent}: create it first.")
+
+
 @contextmanager
 def atomic_file(target: Path, overwrite: bool) -> Iterator[Path]:
     """A temporary path beside `target` that takes its name when the block ends well and vanishes otherwise.
 
-    Raises UserError when the target exists and may not be overwritten, or cannot be written.
+    Raises UserError as `check_target` does, and when writing fails.
     """
-    if target.exists() and not overwrite:
-        raise UserError(f"{target.name} already exists: choose another name or allow overwriting.")
-    if target.is_dir():
-        raise UserError(f"{target.name} is a folder: give a file name.")
-    if not target.parent.is_dir():
-        raise UserError(f"There is no folder {target.parent}: create it first.")
+    check_target(target, overwrite)
     part = target.with_name(f".{uuid4().hex}{target.suffix}")
     try:
         yield part
+        if not overwrite:
+            target.touch(exist_ok=False)  # takes the name first: two writers never replace each other's file
         os.replace(part, target)
+    except FileExistsError:
+        raise UserError(f"{target.name} already exists: choose another name or allow overwriting.") from None
     except OSError as error:
         raise UserError(f"{target.name} cannot be written: {error.strerror or error}.") from None
     finally:
@@ -120,9 +129,9 @@ def atomic_file(target: Path, overwrite: bool) -> Iterator[Path]:
 
 
 def _format_of(path: Path) -> str:
-    if path.suffix.lower() not in _FORMATS:
+    if path.suffix.lower() not in FORMATS:
         raise UserError(f"{path.name}: pictures are written as .jpg, .png, .webp or .tif.")
-    return _FORMATS[path.suffix.lower()]
+    return FORMATS[path.suffix.lower()]
 
 
 def _depth_for(picture: Picture, kind: str, bit_depth: int | None) -> int:
