@@ -258,7 +258,7 @@ def cusp(h: Array) -> tuple[Array, Array]:
 def max_chroma(L: Array, h: Array) -> Array:
     """Largest OKLCh chroma that sRGB holds at lightness L and hue h (radians, any turn).
 
-    Same shape and dtype as L; 0 for L <= 0 and L >= 1. From a table with an error below 0.002 but for
+    Same shape and dtype as L; 0 for L <= 0 and L >= 1. From a table with an error below 0.004 but for
     `BLUE_SLOPE` degrees before blue, see `_chroma_slope`.
     """
     L_cusp, C_cusp, i = _cusp(h)
@@ -311,7 +311,7 @@ def _hold_below_white(L: Array, C: Array, h: Array, limit: Array) -> None:
     if not bright.size:
         return
     L_cusp, C_cusp = cusp(h[bright])
-    ceiling = 1 - np.minimum(0.6 * (1 - L_cusp), BRIGHT_RESERVE)
+    ceiling = 1 - np.minimum(0.8 * (1 - L_cusp), BRIGHT_RESERVE)
     dull = np.maximum(1 - C[bright] / C_cusp, 0)
     vivid = (1 - dull * dull) * np.maximum(1 - GAMUT_KNEE * limit[bright] / C[bright], 0)
     L[bright] -= vivid * np.maximum(L[bright] - ceiling, 0)
@@ -360,10 +360,14 @@ def chromatic_adaptation(source: Array, target: Array) -> Array:
     return _XYZ_TO_RGB @ cat @ _RGB_TO_XYZ
 
 
+def delta_e_2000_lab(lab1: Array, lab2: Array) -> Array:
+    """CIEDE2000 colour difference (...) of CIELAB colours (..., 3). Source: Sharma et al. 2005, by scikit-image."""
+    return deltaE_ciede2000(lab1, lab2)
+
+
 def delta_e_2000(rgb1: Array, rgb2: Array) -> Array:
     """CIEDE2000 colour difference (...) of display sRGB colours (..., 3) under D65; 0 for equal colours.
 
-    Values are clipped to 0..1, as a screen would. Source: Sharma et al. 2005, by scikit-image.
+    Floats, clipped to 0..1 as a screen would; about 1 is the least difference that eyes see.
     """
-    lab1, lab2 = (rgb2lab(np.clip(rgb, 0, 1)) for rgb in (rgb1, rgb2))
-    return deltaE_ciede2000(lab1, lab2)
+    return delta_e_2000_lab(*(rgb2lab(np.clip(rgb, 0, 1)) for rgb in (rgb1, rgb2)))
