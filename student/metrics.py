@@ -244,3 +244,26 @@ def edit_scores(teacher: Sequence[Edit], student: Sequence[Edit], resamples: int
     if len(teacher) != len(student):
         raise ValueError(f"{len(teacher)} teacher edits but {len(student)} student edits")
     return score(compare(Vectors.of(teacher), Vectors.of(student)), resamples)
+
+
+GOOD_COSINE = 0.7  # an answer of Adjust or Selective that points this much the teacher's way counts as right
+
+
+def right(outcomes: Outcomes) -> Bools:
+    """(n, 3): the tool's answer is as the teacher's: rightly unused, the same preset, or a cosine of 0.7 or more."""
+    unused = ~outcomes.teacher_used & ~outcomes.student_used
+    return unused | (outcomes.teacher_used & outcomes.student_used & (outcomes.quality >= GOOD_COSINE))
+
+
+def calibration_error(confidence: Floats, is_right: Bools, bins: int = 10) -> float | None:
+    """Expected calibration error: mean |confidence - share right| over equal-width bins, weighted by their size.
+
+    `confidence` (n,) in 0..1, nan where the planner gave none; None when it never did. Source: Guo et al. (2017).
+    """
+    given = ~np.isnan(confidence)
+    if not given.any():
+        return None
+    confidence, hit = confidence[given], is_right[given].astype(float)
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(place, confidence - hit, minlength=bins)  # sum of differences in each bin
+    return round(float(np.abs(gaps).sum() / len(confidence)), 6)
