@@ -23,6 +23,8 @@ from sqlalchemy.exc import ArgumentError
 
 from editor.errors import UserError
 
+# Many people may vote at the same moment; waiting in line is better than an error.
+POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 50, "pool_timeout": 60}
 MIGRATION_LOCK = 0x71BE6ADE  # PostgreSQL advisory lock: two servers that start at once migrate in turn
 
 
@@ -46,11 +48,11 @@ def open_database(url: str | None = None) -> Engine:
     except ArgumentError:
         raise UserError("DATABASE_URL is not a database URL; write sqlite:///file.db or postgresql://...") from None
     if parsed.get_backend_name() == "postgresql":
-        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, **POOL)
     elif parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, connect_args={"timeout": 30})
+        engine = create_engine(parsed, connect_args={"timeout": 60}, **POOL)
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_immediate)
     else:
@@ -61,7 +63,7 @@ def open_database(url: str | None = None) -> Engine:
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are opened by _begin_immediate, not by the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=60000"):
         connection.execute(f"PRAGMA {pragma}")
 
 

