@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from glob import glob, has_magic
 from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import cv2
@@ -31,6 +32,7 @@ _WRITTEN_INSTEAD = {".bmp": ".png", ".gif": ".png"}  # lossless stays lossless; 
 _WORTH_PROCESSES = 4  # a process takes about a second to start
 
 Progress = Callable[[float, float], None]
+_worker: dict[str, Event] = {}  # a worker process's own
 
 
 @dataclass(frozen=True)
@@ -185,8 +187,10 @@ def _grade_video(job: Job, grade: Grade, progress: Progress | None) -> tuple[str
 
 
 def _in_processes(jobs: Sequence[Job], grade: Grade, workers: int) -> Iterator[Outcome]:
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_quiet_worker) as pool:
-        running = {pool.submit(run_job, job, grade): job for job in jobs}
+    context = get_context("spawn")  # forking a process with threads can lock up
+    stop = context.Event()
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(stop,)) as pool:
+        running = {pool.submit(_run_in_worker, job, grade): job for job in jobs}
         try:
             for future in as_completed(running):
                 try:
@@ -195,9 +199,18 @@ def _in_processes(jobs: Sequence[Job], grade: Grade, workers: int) -> Iterator[O
                     words = "its process ended suddenly, most likely for want of memory: use fewer --jobs"
                     yield Outcome(running[future], error=f"{running[future].source.name} was not graded, {words}.")
         finally:
+            stop.set()
             pool.shutdown(cancel_futures=True)
 
 
-def _quiet_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the work; a worker finishes its picture
+def _start_worker(stop: Event) -> None:
+    """Ctrl-C reaches workers too, but stopping is the parent's part: a worker finishes its picture."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
+    _worker["stop"] = stop
+
+
+def _run_in_worker(job: Job, grade: Grade) -> Outcome:
+    if _worker["stop"].is_set():  # the pool hands out a few jobs ahead
+        return Outcome(job, error="Stopped.")
+    return run_job(job, grade)
