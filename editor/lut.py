@@ -24,7 +24,7 @@ _DEPTHS = {
     np.dtype(np.uint16): ocio.BIT_DEPTH_UINT16,
     np.dtype(np.float32): ocio.BIT_DEPTH_F32,
 }
-_LINE = 1024  # pixels a scan line: OpenColorIO converts line by line, and this much stays in the L1 cache
+_LINE = 256  # pixels a scan line: OpenColorIO converts line by line, and this much stays in the L1 cache
 _CHUNK = 8192  # nodes baked at a time: the function's temporary arrays stay in the L2 cache
 
 

@@ -24,7 +24,7 @@ from editor.tools import Adjust, Edit, SelectiveAdjust
 
 PREVIEW_SIZE = 33
 EXPORT_SIZE = 65
-_CACHED_LUTS = 24  # about 7 MB each at 65 nodes with OpenColorIO's copy
+_CACHED_LUTS = 16  # about 12 MB each at 65 nodes with OpenColorIO's copies
 
 
 def exact(rgb: NDArray, edit: Edit, presets: Presets) -> NDArray:

@@ -285,7 +285,7 @@ def test_presets_of_the_same_name_in_two_sessions_are_not_mixed_up(tmp_path):
 
 
 def test_threads_share_the_cache(presets):
-    edits = [Edit.from_dict({"adjust": {"contrast": c}}) for c in range(5, 45)]  # more than are kept
+    edits = [Edit.from_dict({"adjust": {"contrast": c}}) for c in range(5, 30)]  # more than are kept
     expected = [render(photo(16), edit, presets, 17) for edit in edits]
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda e: render(photo(16), e, presets, 17), edits * 3))
