@@ -1,8 +1,8 @@
 """The building blocks of the looks: tone curves, split tones, hue curves, mattes, gradient maps.
 
 Every block takes display sRGB of shape (..., 3), nominal 0..1 float, and returns the same shape and
-encoding; all are pointwise and smooth, so that a moderate LUT grid carries them. None clips: a recipe
-ends in `finish`. Hues are OKLCh degrees (red 29, skin and orange 53, yellow 110, green 142, cyan 195,
+encoding; all are pointwise and smooth, so that a moderate LUT grid carries them. None clips but
+`finish`, in which a recipe ends. Hues are OKLCh degrees (red 29, skin and orange 53, yellow 110, green 142, cyan 195,
 blue 264, violet 300, magenta 328).
 """
 
@@ -24,7 +24,7 @@ SKIN_HUE = 53.0
 
 
 def finish(rgb: Pixels) -> Pixels:
-    """End of a look: chroma brought into the sRGB gamut at constant lightness and hue, then 0..1."""
+    """Chroma brought into the sRGB gamut at constant lightness and hue, then 0..1; only a `matte` may follow."""
     return np.clip(fit_gamut(rgb), 0.0, 1.0)
 
 
@@ -67,7 +67,9 @@ def split_tone(rgb: Pixels, shadows: Tint, highlights: Tint, protect_skin: float
 def skin_weight(lab: Pixels) -> Pixels:
     """How much a colour is skin by hue and chroma: 1 on the orange axis, 0 for greys and far hues."""
     distance = (hue_of(lab) - SKIN_HUE + 180) % 360 - 180
-    return np.exp(-((distance / 35) ** 2)) * _coloured(lab)
+    light = np.clip(lab[..., 0], 1e-6, None)
+    purity = (chroma_of(lab) / light) ** 2  # much the same for dark and light skin, 0.1
+    return np.exp(-((distance / 38) ** 2)) * purity / (purity + 0.08**2) * _lit(light)
 
 
 def saturate(rgb: Pixels, gain: float) -> Pixels:
@@ -148,23 +150,31 @@ def _tint(tint: Tint) -> Pixels:
 
 
 def _scaled(lab: Pixels, gain: Pixels) -> Pixels:
-    """Chroma times gain; what a gain above 1 adds shrinks with the room left in the gamut."""
-    gain = 1 + (gain - 1) * np.where(gain > 1, _room(lab), 1)
+    """Chroma times gain; a gain above 1 falls with the share of the gamut in use, in order and never beyond it."""
+    boost = np.maximum(gain - 1, 0) * _lit(lab[..., 0])  # little in the dark, where chroma is mostly noise
+    gain = np.minimum(gain, 1) * (1 + boost) / (1 + boost * _gamut_share(lab))
     return np.concatenate([lab[..., :1], lab[..., 1:] * gain[..., None]], axis=-1)
 
 
-def _room(lab: Pixels) -> Pixels:
-    """1 for greys, falling to 0 where chroma reaches the gamut, seen at a hue as a triangle to the cusp."""
+def _gamut_share(lab: Pixels) -> Pixels:
+    """0 for greys, 1 on the gamut's surface, seen at each hue as a triangle of black, cusp and white."""
     light, chroma = np.clip(lab[..., 0], 1e-6, 1 - 1e-6), chroma_of(lab)
     cusp_light, cusp_chroma = cusp(np.radians(hue_of(lab)))
-    share = chroma / cusp_chroma * np.hypot((cusp_light / light) ** 2, ((1 - cusp_light) / (1 - light)) ** 2) ** 0.5
-    return np.clip(1 - share, 0, 1)
+    share = chroma / cusp_chroma
+    below = np.minimum(share * cusp_light / light, 1)
+    above = np.minimum(share * (1 - cusp_light) / (1 - light), 1)
+    return np.sqrt(1 - (1 - below**2) * (1 - above**2))
 
 
 def _coloured(lab: Pixels) -> Pixels:
     """0 for greys, half for a pale skin, towards 1 for colours; slower in the dark, where chroma is noise."""
     colour = (lab[..., 0] * chroma_of(lab)) ** 2
     return colour / (colour + 0.05**2)
+
+
+def _lit(light: Pixels) -> Pixels:
+    """0 at black, half in deep shadow, towards 1 from the midtones up."""
+    return light**2 / (light**2 + 0.25**2)
 
 
 def _around(hue: Pixels, nodes: Mapping[float, float]) -> Pixels:

@@ -40,7 +40,7 @@ def lovely_day(rgb: Pixels) -> Pixels:
         light={53: 0.01, 110: 0.03, 142: 0.04, 264: 0.03, 330: 0},
     )
     rgb = split_tone(rgb, shadows=(60, 0.012), highlights=(72, 0.024))
-    return finish(matte(rgb, 0, (1, 0.99, 0.96)))
+    return matte(finish(rgb), 0, (0.996, 0.985, 0.955))
 
 
 def action(rgb: Pixels) -> Pixels:
@@ -49,16 +49,17 @@ def action(rgb: Pixels) -> Pixels:
     rgb = hue_curves(
         rgb,
         turn={29: 4, 53: -3, 85: -12, 110: -8, 142: 0, 264: -6, 330: 0},
-        chroma={29: 0.8, 53: 0.8, 110: 0.55, 142: 0.5, 195: 0.65, 264: 0.7, 330: 0.6},
+        chroma={29: 0.82, 53: 0.85, 110: 0.55, 142: 0.5, 195: 0.65, 264: 0.7, 330: 0.6},
     )
-    return finish(split_tone(rgb, shadows=(242, 0.036), highlights=(225, 0.008), protect_skin=0.6))
+    rgb = split_tone(rgb, shadows=(242, 0.036), highlights=(225, 0.008), protect_skin=0.85)
+    return matte(finish(rgb), (0.006, 0.01, 0.014))
 
 
 def vivid(rgb: Pixels) -> Pixels:
     """More of every colour, calm skin, a firm curve; greys stay grey."""
-    rgb = tone(rgb, (0, 0), (0.22, 0.16), (0.5, 0.52), (0.78, 0.85), (1, 1))
-    rgb = saturate(rgb, 1.8)
-    return finish(hue_curves(rgb, chroma={29: 1.05, 53: 0.88, 110: 1.1, 142: 1.15, 264: 0.92, 330: 1.05}))
+    rgb = tone(rgb, (0, 0), (0.22, 0.155), (0.5, 0.52), (0.78, 0.86), (1, 1))
+    rgb = saturate(rgb, 2.3)
+    return finish(hue_curves(rgb, chroma={29: 1.05, 53: 0.88, 110: 1.1, 142: 1.15, 264: 1.0, 330: 1.05}))
 
 
 def north(rgb: Pixels) -> Pixels:
@@ -69,8 +70,8 @@ def north(rgb: Pixels) -> Pixels:
         turn={29: 6, 53: 0, 85: -10, 110: 0, 142: 16, 195: 10, 264: 0, 330: 0},
         chroma={29: 0.85, 53: 0.82, 110: 0.6, 142: 0.65, 195: 1.0, 264: 1.15, 330: 0.8},
     )
-    rgb = split_tone(rgb, shadows=(250, 0.040), highlights=(245, 0.034), protect_skin=0.35)
-    return finish(matte(rgb, 0, (0.955, 0.985, 1)))
+    rgb = split_tone(rgb, shadows=(250, 0.044), highlights=(245, 0.034), protect_skin=0.75)
+    return matte(finish(rgb), (0.01, 0.014, 0.02), (0.95, 0.98, 0.994))
 
 
 def winter(rgb: Pixels) -> Pixels:
@@ -79,10 +80,10 @@ def winter(rgb: Pixels) -> Pixels:
     rgb = hue_curves(
         rgb,
         turn={29: 4, 53: 0, 85: -12, 110: -8, 142: 0, 330: 0},
-        chroma={29: 0.55, 53: 0.5, 110: 0.25, 142: 0.25, 195: 0.5, 264: 0.6, 330: 0.5},
+        chroma={29: 0.62, 53: 0.62, 110: 0.25, 142: 0.25, 195: 0.5, 264: 0.6, 330: 0.5},
     )
-    rgb = split_tone(rgb, shadows=(255, 0.028), highlights=(235, 0.020))
-    return finish(matte(rgb, (0.12, 0.14, 0.18), (0.955, 0.985, 1)))
+    rgb = split_tone(rgb, shadows=(255, 0.028), highlights=(235, 0.020), protect_skin=0.6)
+    return finish(matte(rgb, (0.125, 0.14, 0.17), (0.955, 0.98, 0.994)))
 
 
 def purple_rain(rgb: Pixels) -> Pixels:
@@ -90,11 +91,11 @@ def purple_rain(rgb: Pixels) -> Pixels:
     rgb = tone(rgb, (0, 0), (0.25, 0.2), (0.5, 0.48), (0.75, 0.77), (1, 1))
     rgb = hue_curves(
         rgb,
-        turn={29: -12, 53: -16, 110: 0, 142: 20, 195: 45, 264: 32, 330: -8},
+        turn={29: -12, 53: -12, 110: 0, 142: 20, 195: 45, 264: 32, 330: -8},
         chroma={29: 0.75, 53: 0.75, 110: 0.45, 142: 0.4, 195: 0.7, 264: 1.05, 330: 1.15},
     )
-    rgb = split_tone(rgb, shadows=(300, 0.085), highlights=(310, 0.050), protect_skin=0.25)
-    return finish(matte(rgb, (0.02, 0.0, 0.03), (0.985, 0.955, 1)))
+    rgb = split_tone(rgb, shadows=(300, 0.078), highlights=(310, 0.050), protect_skin=0.5)
+    return matte(finish(rgb), (0.028, 0.012, 0.04), (0.98, 0.955, 0.995))
 
 
 def spring(rgb: Pixels) -> Pixels:
@@ -102,12 +103,12 @@ def spring(rgb: Pixels) -> Pixels:
     rgb = tone(rgb, (0, 0.03), (0.25, 0.31), (0.5, 0.60), (0.75, 0.83), (1, 1))
     rgb = hue_curves(
         rgb,
-        turn={29: -4, 53: -3, 110: 14, 142: -8, 195: -8, 264: -10, 330: 0},
-        chroma={29: 1.0, 53: 0.95, 110: 1.9, 142: 1.8, 195: 1.05, 264: 0.9, 330: 1.15},
-        light={53: 0, 100: 0.06, 125: 0.12, 150: 0.10, 195: 0.03, 264: 0.03, 330: 0.02},
+        turn={29: -4, 53: -3, 85: 4, 115: 18, 142: -4, 195: -8, 264: -10, 330: 0},
+        chroma={29: 1.0, 53: 0.95, 85: 1.15, 115: 2.4, 142: 2.0, 195: 1.05, 264: 0.9, 330: 1.15},
+        light={53: 0, 85: 0.02, 120: 0.18, 150: 0.12, 195: 0.03, 264: 0.03, 330: 0.02},
     )
-    rgb = split_tone(rgb, shadows=(135, 0.024), highlights=(0, 0.034), protect_skin=0.8)
-    return finish(matte(rgb, 0.02, (1, 0.96, 0.972)))
+    rgb = split_tone(rgb, shadows=(145, 0.042), highlights=(0, 0.034), protect_skin=0.8)
+    return matte(finish(rgb), 0.02, (0.994, 0.956, 0.968))
 
 
 # Faded film: a toe that lifts the blacks, whites below paper white, each stock its own dyes.
@@ -134,14 +135,14 @@ def faded_high_noon(rgb: Pixels) -> Pixels:
         chroma={29: 0.8, 53: 0.8, 110: 0.75, 142: 0.6, 195: 0.3, 264: 0.25, 330: 0.5},
     )
     rgb = split_tone(rgb, shadows=(62, 0.035), highlights=(80, 0.060))
-    return finish(matte(rgb, (0.14, 0.10, 0.06), (1, 0.95, 0.82)))
+    return finish(matte(rgb, (0.14, 0.10, 0.06), (0.99, 0.945, 0.82)))
 
 
 def faded_mist(rgb: Pixels) -> Pixels:
     """Fog: grey blacks, no true white, what colour is left is cool."""
-    rgb = hue_curves(rgb, chroma={29: 0.6, 53: 0.55, 110: 0.4, 142: 0.4, 195: 0.55, 264: 0.5, 330: 0.5})
-    rgb = split_tone(rgb, shadows=(235, 0.018), highlights=(225, 0.010))
-    return finish(matte(rgb, (0.23, 0.25, 0.27), (0.87, 0.895, 0.905)))
+    rgb = hue_curves(rgb, chroma={29: 0.7, 53: 0.7, 110: 0.4, 142: 0.4, 195: 0.55, 264: 0.5, 330: 0.5})
+    rgb = split_tone(rgb, shadows=(235, 0.018), highlights=(225, 0.010), protect_skin=0.6)
+    return finish(matte(rgb, (0.235, 0.25, 0.265), (0.87, 0.895, 0.905)))
 
 
 def faded_terra(rgb: Pixels) -> Pixels:
@@ -164,7 +165,7 @@ def faded_vista(rgb: Pixels) -> Pixels:
         turn={29: 4, 53: 0, 85: -6, 110: 14, 142: 20, 195: -5, 264: -45, 330: 0},
         chroma={29: 0.85, 53: 0.85, 110: 0.75, 142: 0.8, 195: 0.9, 264: 0.6, 330: 0.6},
     )
-    rgb = split_tone(rgb, shadows=(180, 0.040), highlights=(120, 0.014), protect_skin=0.7)
+    rgb = split_tone(rgb, shadows=(180, 0.040), highlights=(120, 0.014), protect_skin=0.9)
     return finish(matte(rgb, (0.09, 0.145, 0.14), (0.955, 0.955, 0.89)))
 
 
@@ -185,7 +186,7 @@ def faded_al2(rgb: Pixels) -> Pixels:
         chroma={29: 0.75, 53: 0.9, 110: 0.75, 142: 0.55, 195: 0.6, 264: 0.65, 330: 1.0},
     )
     rgb = split_tone(rgb, shadows=(350, 0.030), highlights=(35, 0.040))
-    return finish(matte(rgb, (0.15, 0.12, 0.135), (1, 0.935, 0.90)))
+    return finish(matte(rgb, (0.15, 0.12, 0.135), (0.99, 0.93, 0.895)))
 
 
 # Teal and orange: warm hues gather at orange, cool ones at teal; skin stays on the warm side.
@@ -193,7 +194,7 @@ def faded_al2(rgb: Pixels) -> Pixels:
 
 def _teal_and_orange(rgb: Pixels, teal: Tint, orange: Tint, gather: float, foliage: float) -> Pixels:
     """`gather` 0..1 is how far hues move to the two poles, `foliage` the chroma that greens keep."""
-    turn = {29: 16, 53: 4, 85: -16, 110: -30, 142: -20, 170: 18, 205: 0, 264: -54, 300: -60, 340: 30}
+    turn = {29: 16, 53: 4, 85: -16, 110: -30, 142: -20, 170: 18, 205: 0, 264: -54, 300: -40, 340: 18}
     chroma: dict[float, float] = {
         29: 1.05,
         53: 1.12,
@@ -202,17 +203,18 @@ def _teal_and_orange(rgb: Pixels, teal: Tint, orange: Tint, gather: float, folia
         150: foliage,
         205: 1.1,
         264: 0.95,
-        310: 0.5,
-        345: 0.7,
+        300: 0.5,
+        340: 0.6,
     }
     rgb = hue_curves(rgb, turn={hue: gather * angle for hue, angle in turn.items()}, chroma=chroma)
-    return split_tone(rgb, shadows=teal, highlights=orange, protect_skin=0.75)
+    return split_tone(rgb, shadows=teal, highlights=orange, protect_skin=0.9)
 
 
 def teal_and_orange_1(rgb: Pixels) -> Pixels:
     """The classic, in balance."""
     rgb = tone(rgb, (0, 0), (0.22, 0.18), (0.5, 0.5), (0.78, 0.81), (1, 1))
-    return finish(_teal_and_orange(rgb, teal=(205, 0.042), orange=(62, 0.042), gather=0.7, foliage=0.7))
+    rgb = finish(_teal_and_orange(rgb, teal=(205, 0.042), orange=(62, 0.042), gather=0.7, foliage=0.7))
+    return matte(rgb, (0.014, 0.02, 0.022))
 
 
 def teal_and_orange_2(rgb: Pixels) -> Pixels:
@@ -225,29 +227,29 @@ def teal_and_orange_2(rgb: Pixels) -> Pixels:
 def teal_and_orange_3(rgb: Pixels) -> Pixels:
     """The blockbuster: hard curve, strong poles."""
     rgb = tone(rgb, (0, 0), (0.2, 0.1), (0.5, 0.5), (0.78, 0.88), (1, 1))
-    rgb = _teal_and_orange(rgb, teal=(208, 0.075), orange=(62, 0.060), gather=1, foliage=0.55)
-    return finish(saturate(rgb, 1.3))
+    rgb = _teal_and_orange(rgb, teal=(206, 0.060), orange=(62, 0.060), gather=1, foliage=0.55)
+    return matte(finish(saturate(rgb, 1.3)), (0.01, 0.016, 0.018))
 
 
 def teal_and_orange_4(rgb: Pixels) -> Pixels:
     """Orange leads: late sun, teal only in the depths."""
     rgb = tone(rgb, (0, 0), (0.22, 0.19), (0.5, 0.52), (0.78, 0.82), (1, 1))
     rgb = _teal_and_orange(rgb, teal=(205, 0.022), orange=(60, 0.085), gather=0.85, foliage=0.75)
-    return finish(matte(rgb, (0, 0.01, 0.015), (1, 0.955, 0.86)))
+    return matte(finish(rgb), (0.005, 0.012, 0.015), (0.985, 0.945, 0.86))
 
 
 def teal_and_orange_5(rgb: Pixels) -> Pixels:
     """Teal leads: cold air and water, skin the only warmth."""
     rgb = tone(rgb, (0, 0), (0.22, 0.18), (0.5, 0.48), (0.78, 0.79), (1, 1))
-    rgb = _teal_and_orange(rgb, teal=(210, 0.065), orange=(205, 0.022), gather=0.8, foliage=0.55)
-    return finish(matte(rgb, (0, 0.02, 0.025), (0.955, 0.985, 0.98)))
+    rgb = _teal_and_orange(rgb, teal=(206, 0.046), orange=(205, 0.026), gather=0.8, foliage=0.55)
+    return matte(finish(rgb), (0.012, 0.024, 0.028), (0.955, 0.985, 0.98))
 
 
 def teal_and_orange_6(rgb: Pixels) -> Pixels:
     """Dark and moody: inky teal blacks, embers for light."""
     rgb = tone(rgb, (0, 0), (0.25, 0.09), (0.5, 0.27), (0.75, 0.56), (1, 0.93))
     rgb = _teal_and_orange(saturate(rgb, 0.85), teal=(205, 0.050), orange=(55, 0.048), gather=0.9, foliage=0.5)
-    return finish(matte(rgb, (0.015, 0.035, 0.045), (1, 0.96, 0.9)))
+    return matte(finish(rgb), (0.015, 0.035, 0.045), (0.99, 0.955, 0.9))
 
 
 # Strong looks.
@@ -261,8 +263,8 @@ def fortune(rgb: Pixels) -> Pixels:
         turn={29: 12, 53: 12, 85: 0, 110: -18, 142: -30, 195: 0, 264: 0, 330: 20},
         chroma={29: 1.05, 53: 1.0, 85: 1.3, 110: 1.0, 142: 0.5, 195: 0.4, 264: 0.4, 330: 0.6},
     )
-    rgb = split_tone(rgb, shadows=(55, 0.028), highlights=(82, 0.080))
-    return finish(matte(rgb, (0.015, 0.01, 0), (1, 0.95, 0.8)))
+    rgb = split_tone(rgb, shadows=(55, 0.028), highlights=(82, 0.074))
+    return matte(finish(rgb), (0.02, 0.014, 0.008), (0.985, 0.94, 0.8))
 
 
 def enchanted(rgb: Pixels) -> Pixels:
@@ -270,17 +272,17 @@ def enchanted(rgb: Pixels) -> Pixels:
     rgb = tone(rgb, (0, 0.02), (0.25, 0.28), (0.5, 0.55), (0.75, 0.79), (1, 1))
     rgb = hue_curves(
         rgb,
-        turn={29: -14, 53: -16, 110: 18, 142: 30, 195: 15, 264: 28, 330: 0},
+        turn={29: -14, 53: -12, 110: 18, 142: 30, 195: 15, 264: 28, 330: 0},
         chroma={29: 1.0, 53: 1.1, 110: 0.7, 142: 0.85, 195: 1.0, 264: 1.1, 330: 1.2},
     )
-    rgb = split_tone(rgb, shadows=(200, 0.060), highlights=(320, 0.070), protect_skin=0.6)
+    rgb = split_tone(rgb, shadows=(200, 0.060), highlights=(320, 0.070), protect_skin=0.65)
     return finish(matte(rgb, (0.07, 0.11, 0.14), (0.99, 0.93, 0.985)))
 
 
 def ultra(rgb: Pixels) -> Pixels:
     """Everything at full: open shadows snap into hard midtones, colours at the limit."""
-    rgb = tone(rgb, (0, 0), (0.15, 0.07), (0.32, 0.25), (0.62, 0.74), (0.82, 0.92), (1, 1))
-    rgb = hue_curves(saturate(rgb, 2.0), chroma={29: 1, 53: 0.95, 142: 1.1, 200: 1, 264: 0.8, 330: 1})
+    rgb = tone(rgb, (0, 0), (0.15, 0.05), (0.32, 0.21), (0.62, 0.77), (0.82, 0.93), (1, 1))
+    rgb = hue_curves(saturate(rgb, 2.7), chroma={29: 1, 53: 0.95, 142: 1.1, 200: 1, 264: 1.0, 330: 1})
     return finish(rgb)
 
 
@@ -293,24 +295,24 @@ def firecracker(rgb: Pixels) -> Pixels:
         chroma={29: 1.35, 53: 1.15, 85: 1.2, 110: 0.95, 142: 0.6, 195: 0.35, 264: 0.45, 330: 1.1},
     )
     rgb = split_tone(rgb, shadows=(25, 0.060), highlights=(52, 0.080))
-    return finish(matte(rgb, (0.02, 0, 0), (1, 0.93, 0.8)))
+    return matte(finish(rgb), (0.03, 0.012, 0.01), (0.985, 0.92, 0.8))
 
 
 def cyberpunk(rgb: Pixels) -> Pixels:
     """Neon: magenta light over cyan and blue shadows; every hue joins one of the two."""
-    rgb = tone(rgb, (0, 0), (0.22, 0.16), (0.5, 0.46), (0.78, 0.8), (1, 1))
+    rgb = tone(rgb, (0, 0), (0.22, 0.16), (0.5, 0.43), (0.78, 0.74), (1, 1))
     rgb = hue_curves(
         rgb,
         turn={29: -32, 53: -52, 85: -75, 135: 70, 195: 25, 264: 0, 300: 20, 340: -5},
         chroma={29: 1.2, 53: 1.1, 95: 0.5, 142: 0.7, 195: 1.2, 264: 1.3, 330: 1.3},
     )
-    rgb = split_tone(rgb, shadows=(235, 0.075), highlights=(335, 0.12))
-    return finish(matte(rgb, (0.015, 0.045, 0.13), (1, 0.97, 1)))
+    rgb = split_tone(rgb, shadows=(222, 0.080), highlights=(335, 0.12))
+    return finish(matte(rgb, (0.012, 0.06, 0.13), (0.995, 0.93, 0.99)))
 
 
 def darkness(rgb: Pixels) -> Pixels:
     """Low key: crushed, drained, a cold trace."""
-    rgb = tone(rgb, (0, 0), (0.12, 0.012), (0.3, 0.09), (0.5, 0.27), (0.75, 0.55), (1, 0.86))
+    rgb = tone(rgb, (0, 0), (0.12, 0.012), (0.3, 0.09), (0.5, 0.25), (0.75, 0.5), (1, 0.8))
     rgb = saturate(rgb, 0.45)
     return finish(split_tone(rgb, shadows=(245, 0.014), highlights=(240, 0.006)))
 
@@ -392,11 +394,12 @@ RECIPES: dict[str, Recipe] = {
 
 # Nodes a side of the cubes that miss the bar on the writer's coarsest grid, by `--measure`.
 GRIDS = {
-    **dict.fromkeys(("lovely_day", "action", "north", "spring", "faded_Retro", "fortune", "enchanted"), 21),
-    **dict.fromkeys((f"teal_and_orange_{number}" for number in (1, 4, 5, 6)), 21),
-    **dict.fromkeys(("teal_and_orange_3", "firecracker", "cyberpunk"), 25),
-    "ultra": 29,
-    "vivid": 33,
+    **dict.fromkeys(("action", "faded_Retro", "faded_Vista", "fortune"), 21),
+    **dict.fromkeys(("teal_and_orange_1", "teal_and_orange_4", "teal_and_orange_6"), 21),
+    **dict.fromkeys(("lovely_day", "north", "enchanted", "firecracker", "cyberpunk"), 25),
+    **dict.fromkeys(("teal_and_orange_3", "teal_and_orange_5"), 25),
+    **dict.fromkeys(("vivid", "spring"), 29),
+    "ultra": 33,
 }
 
 
