@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from glob import glob, has_magic
@@ -25,7 +27,7 @@ from editor.image_write import DEFAULT_QUALITY, FORMATS, check_target
 from editor.pipeline import render
 from editor.presets import Presets
 from editor.tools import Edit
-from editor.video import VIDEO_SUFFIXES, export_video, probe
+from editor.video import VIDEO_SUFFIXES, ExportStopped, export_video, probe
 
 MEDIA_SUFFIXES = frozenset(IMAGE_SUFFIXES) | frozenset(VIDEO_SUFFIXES)
 _WRITTEN_INSTEAD = {".bmp": ".png", ".gif": ".png"}  # lossless stays lossless; the rest (HEIC, AVIF) becomes JPEG
@@ -174,16 +176,35 @@ def _grade_picture(job: Job, grade: Grade) -> tuple[str, ...]:
 
 def _grade_video(job: Job, grade: Grade, progress: Progress | None) -> tuple[str, ...]:
     notes = probe(job.source).notes
-    export_video(
-        job.source,
-        job.target,
-        grade.edit,
-        grade.presets(),
-        progress=progress,
-        overwrite=grade.overwrite,
-        keep_gps=grade.keep_gps,
-    )
+    with _cancelled_by_signals() as cancel:
+        export_video(
+            job.source,
+            job.target,
+            grade.edit,
+            grade.presets(),
+            progress=progress,
+            cancel=cancel,
+            overwrite=grade.overwrite,
+            keep_gps=grade.keep_gps,
+        )
     return notes
+
+
+@contextmanager
+def _cancelled_by_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets, for work that ends by itself then; it becomes KeyboardInterrupt afterwards.
+
+    ffmpeg gets the same Ctrl-C: an exception in the midst of feeding it could wait for it for ever.
+    """
+    cancel = threading.Event()
+    before = {number: signal.signal(number, lambda *_: cancel.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield cancel
+    except ExportStopped:
+        raise KeyboardInterrupt from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _in_processes(jobs: Sequence[Job], grade: Grade, workers: int) -> Iterator[Outcome]:

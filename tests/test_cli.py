@@ -1,6 +1,8 @@
 """The command line: what it writes, what it says, and the codes it ends with."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -298,6 +300,25 @@ def test_a_video_needs_a_video_name(clip, here, capsys):
     assert ".mp4" in capsys.readouterr().err
     assert main(["photo.png", "out.mp4", "--contrast", "5"]) == 1
     assert files(here) == ["clip.mov", "photo.png"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_cancels_an_export_and_leaves_nothing(clip, here, monkeypatch, capsys, number):
+    from editor import batch
+
+    export_video = batch.export_video
+
+    def interrupted(*arguments, cancel, **options):
+        os.kill(os.getpid(), number)
+        assert cancel.wait(5)
+        return export_video(*arguments, cancel=cancel, **options)
+
+    monkeypatch.setattr(batch, "export_video", interrupted)
+    before = signal.getsignal(number)
+    assert main(["clip.mov", "out.mp4", "--contrast", "5"]) == 130
+    assert capsys.readouterr().err == "Error: Stopped.\n"
+    assert files(here) == ["clip.mov", "photo.png"]
+    assert signal.getsignal(number) is before
 
 
 # ---- tables ------------------------------------------------------------------------------------
