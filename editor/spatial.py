@@ -24,8 +24,9 @@ from editor.tools import Adjust
 
 SMALL_DIAGONAL = 512  # pixels: diagonal of the copy for structure's base
 BASE_RADIUS = 0.02  # of the diagonal: half the window of structure's guided filter
-BASE_EDGE = 0.09  # luma steps well above this are edges and stay in the base
-STRUCTURE_GAIN, STRUCTURE_LIMIT = 1.7, 0.16  # detail added at +100, and its bound in luma
+BASE_EDGE = 0.065  # deviation of luma in the window: well above this lies an edge, which stays in the base
+BASE_NOISE = 0.012  # and well below this noise, which does too
+STRUCTURE_GAIN, STRUCTURE_LIMIT = 2.2, 0.16  # detail added at +100, and its bound in luma
 
 SHARPEN_RADIUS = 0.0008  # of the diagonal: standard deviation; 1.2 px in a 1280 px preview
 SHARPEN_GAIN, SHARPEN_LIMIT = 2.2, 0.09  # detail added at +100, and its bound in luma
@@ -83,7 +84,7 @@ def _render(
     small = _shrunk(rgb, SMALL_DIAGONAL) if structure_s or bloom_s else rgb
     small_diagonal = diagonal * _diagonal(small) / _diagonal(rgb)
     base = _base(small, small_diagonal) if structure_s else None
-    follow_offset = base and [_Enlarged(part, height, width) for part in base]
+    detail = base and [_Enlarged(part, height, width) for part in base]
     glow = bloom_s and _Enlarged(_glow(small, bloom_s, base, structure_s, small_diagonal), height, width)
     sigma = max(SHARPEN_RADIUS * diagonal, 0.4)
     margin = 3 * ceil(sigma) if sharpen_s else 0
@@ -101,9 +102,9 @@ def _render(
         first, last = max(top - margin, 0), min(bottom + margin, height)
         luma = cv2.transform(rgb[first:last], _LUMA)
         change = np.zeros_like(luma)
-        if follow_offset:
-            follow, offset = (part.rows(first, last) for part in follow_offset)
-            change += _structure_detail(luma, follow, offset, structure_s)
+        if detail:
+            slope, offset = (part.rows(first, last) for part in detail)
+            change += _structure_detail(luma, slope, offset, structure_s)
         if sharpen_s:
             change += _sharpen_detail(luma + change, sigma, sharpen_s)
         inner = slice(top - first, bottom - first)
@@ -162,21 +163,26 @@ def _limited(detail: Array, gain: float, limit: float) -> Array:
 
 
 def _base(small: Array, diagonal: float) -> tuple[Array, Array]:
-    """Structure's base on a small copy, as a function of luma at each place: base = follow · luma + offset."""
+    """Structure's detail on a small copy, as a function of luma at each place: detail = slope · luma - offset.
+
+    A guided filter of luma by itself: slope is 1 - variance / (variance + edge²), nearly 0 at edges.
+    Where the window is smoother than `BASE_NOISE`, detail is noise and slope goes to 0 as well.
+    """
     luma = cv2.transform(small, _LUMA)
     window = (2 * round(BASE_RADIUS * diagonal) + 1,) * 2
     mean = cv2.blur(luma, window)
     variance = np.maximum(cv2.blur(luma * luma, window) - mean * mean, 0)
-    follow = variance / (variance + BASE_EDGE**2)
-    return cv2.blur(follow, window), cv2.blur(mean - follow * mean, window)
+    slope = BASE_EDGE**2 / (variance + BASE_EDGE**2)
+    texture = variance / (variance + BASE_NOISE**2)
+    # Averages of the windows that hold a pixel, as in the guided filter.
+    return cv2.blur(texture * slope, window), cv2.blur(texture * slope * mean, window)
 
 
-def _structure_detail(luma: Array, follow: Array, offset: Array, s: float) -> Array:
-    """What structure adds to luma: its limited difference to the base; `follow` is used up."""
-    detail = np.subtract(1, follow, out=follow)
-    detail *= luma
-    detail -= offset
-    return _limited(detail, STRUCTURE_GAIN * s, STRUCTURE_LIMIT)
+def _structure_detail(luma: Array, slope: Array, offset: Array, s: float) -> Array:
+    """What structure adds to luma: its limited difference to the base; `slope` is used up."""
+    slope *= luma
+    slope -= offset
+    return _limited(slope, STRUCTURE_GAIN * s, STRUCTURE_LIMIT)
 
 
 def _sharpen_detail(luma: Array, sigma: float, s: float) -> Array:
@@ -190,11 +196,11 @@ def _sharpen_detail(luma: Array, sigma: float, s: float) -> Array:
 
 
 def _relight(rgb: Array, luma: Array, change: Array, out: Array | None = None) -> Array:
-    """Scale the channels so that luma moves by `change`, which is used up."""
+    """Scale the channels so that luma moves by `change`, which is used up; dark ones near black, never to it."""
     change /= np.maximum(luma, BLACK)
-    change += 1
-    np.maximum(change, 0, out=change)
-    return cv2.multiply(rgb, cv2.merge([change, change, change]), dst=out)
+    gain = 1 / (1 - np.minimum(change, 0))
+    gain *= 1 + np.maximum(change, 0, out=change)
+    return cv2.multiply(rgb, cv2.merge([gain, gain, gain]), dst=out)
 
 
 def _glow(small: Array, s: float, base: tuple[Array, Array] | None, structure_s: float, diagonal: float) -> Array:

@@ -22,8 +22,8 @@ def random_rgb(n=500, dtype=np.float32, low=0.0, high=1.0):
 
 
 def greys(dtype=np.float32):
-    """All 16-bit greys, so every 8-bit code too."""
-    return np.repeat((np.arange(65536) / 65535).astype(dtype)[:, None], 3, axis=1)
+    """Every 8-bit code with fifteen steps between them."""
+    return np.repeat((np.arange(255 * 16 + 1) / (255 * 16)).astype(dtype)[:, None], 3, axis=1)
 
 
 def codes(rgb):
@@ -95,7 +95,7 @@ def test_greys_stay_neutral(name, value):
 @settings(max_examples=30, deadline=None)
 @given(st.fixed_dictionaries(dict.fromkeys([*TONE, "saturation", "vibrance"], strengths)), st.integers(0, 360))
 def test_greys_stay_neutral_under_all_untinted_stages_together(values, hue):
-    result = fit_gamut(adjust.apply_adjust(greys()[::37], Adjust(**values, hue=hue)))
+    result = fit_gamut(adjust.apply_adjust(greys()[::3], Adjust(**values, hue=hue)))
     np.testing.assert_array_equal(result[:, 0], result[:, 1])
     np.testing.assert_array_equal(result[:, 2], result[:, 1])
 
