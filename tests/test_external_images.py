@@ -13,6 +13,8 @@ from PIL import Image, ImageOps
 from editor.errors import UserError
 from editor.image import load_image, save_image
 
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, on each oddity of a broken file
+
 
 def _index():
     if not EXTERNAL.is_dir():
