@@ -193,7 +193,7 @@ def rationale(neighbour: Neighbour) -> tuple[str, str]:
 
 
 def _student() -> Planner:
-    from student.model import FastPlanner
+    from student.fast import FastPlanner
 
     return FastPlanner.load()
 
