@@ -137,6 +137,11 @@ NAMES: tuple[str, ...] = (
 )
 
 
+def preset_label(name: str) -> str:
+    """A preset's name for people: "teal_and_orange_1" -> "teal and orange 1"."""
+    return name.replace("_", " ")
+
+
 def _number(values: Iterator[Any]) -> float:
     """The next value; an emptied number field counts as neutral."""
     value = next(values)

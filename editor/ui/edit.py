@@ -12,7 +12,17 @@ import gradio as gr
 from editor.tools import COLORS, TOOLS, SelectiveAdjust, ToolName
 from editor.ui import components, editing, export
 from editor.ui.context import Context
-from editor.ui.controls import ADJUST, GROUPS, INTENSITY, NAMES, SELECTIVE, STRONGEST, TOOL_LABELS, Control
+from editor.ui.controls import (
+    ADJUST,
+    GROUPS,
+    INTENSITY,
+    NAMES,
+    SELECTIVE,
+    STRONGEST,
+    TOOL_LABELS,
+    Control,
+    preset_label,
+)
 from editor.ui.editing import Shown
 from editor.ui.handlers import handler
 from editor.ui.history import History
@@ -53,7 +63,7 @@ class Page:
             self.reset = gr.Button("Reset", elem_id="reset", min_width=0, scale=0, size="sm")
         self.stage = components.stage(elem_id="stage", label="Graded preview")
         self.frame = gr.Slider(
-            0, 1, 0, step=0.01, label="Frame", elem_id="frame", elem_classes="control wide", visible=False
+            0, 1, 0, step=0.01, label="Time, s", elem_id="frame", elem_classes="control", visible=False
         )
         self.samples = components.picker("Samples to start from", [], elem_id="samples")
         with gr.Row(elem_id="ask"):
@@ -92,10 +102,10 @@ class Page:
         with gr.Tabs(elem_id="tools"):
             with gr.Tab("Adjust", id="adjust"):
                 self._switch("adjust")
-                self.adjust = {}
+                self.adjust: dict[str, gr.Slider] = {}
                 for group, names in GROUPS.items():
                     gr.HTML(f"<h3>{group}</h3>", apply_default_css=False)
-                    self.adjust |= {c.name: _slider(c, c.label) for c in ADJUST if c.name in names}
+                    self.adjust |= {c.name: _slider(c) for c in ADJUST if c.name in names}
             with gr.Tab("Colours", id="selective_adjust"):
                 self._switch("selective_adjust")
                 self.selective = self._selective()
@@ -111,7 +121,7 @@ class Page:
                         scale=3,
                     )
                     self.add_preset = gr.UploadButton("Add .cube", elem_id="add-preset", min_width=0, size="sm")
-                self.intensity = _slider(INTENSITY, INTENSITY.label)
+                self.intensity = _slider(INTENSITY)
                 self.presets = components.picker("Presets", [], elem_id="presets")
             with gr.Tab("Export", id="export"):
                 self.export = export.build(context, self.media, self.looks, self.history)
@@ -121,18 +131,16 @@ class Page:
         """A tool's on/off and strength."""
         label = TOOL_LABELS[tool]
         with gr.Row(elem_classes="switch"):
-            self.on[tool] = gr.Checkbox(True, label=f"{label} on", elem_id=f"{tool}-on", min_width=0, scale=0)
-            self.strength[tool] = _strength(f"{label} strength", tool)
+            self.on[tool] = gr.Checkbox(True, label=label, elem_id=f"{tool}-on", min_width=0, scale=0)
+            self.strength[tool] = _strength("Strength", tool)
 
     @staticmethod
     def _selective() -> dict[str, gr.Slider]:
-        sliders = {}
+        sliders: dict[str, gr.Slider] = {}
         for color in COLORS:
-            gr.HTML(
-                f'<h3 class="swatch {color}">{SelectiveAdjust.model_fields[color].title}</h3>', apply_default_css=False
-            )
-            of_color = (c for c in SELECTIVE if c.name.startswith(f"{color}_"))
-            sliders |= {c.name: _slider(c, f"{color.capitalize()} {c.label.lower()}", c.label) for c in of_color}
+            title = SelectiveAdjust.model_fields[color].title
+            gr.HTML(f'<h3 class="swatch {color}">{title}</h3>', apply_default_css=False)
+            sliders |= {c.name: _slider(c) for c in SELECTIVE if c.name.startswith(f"{color}_")}
         return sliders
 
     @property
@@ -156,8 +164,9 @@ class Page:
     @property
     def outputs(self) -> list[Any]:
         """What `spread` updates."""
-        clips = [self.frame, self.samples, self.export["clip_group"], self.export["save_picture"]]
-        return [*self.held, self.stage, self.facts, self.decision, self.undo, self.redo, *clips, *self.controls]
+        of_media = [self.frame, self.samples, self.export["clip_group"], self.export["save_picture"]]
+        words = [self.facts, self.decision, self.undo, self.redo]
+        return [*self.held, self.stage, *words, *of_media, self.presets, *self.controls]
 
     def spread(self, context: Context, shown: Shown) -> list[Any]:
         """Updates of all components; says the notice, if there is one."""
@@ -176,6 +185,7 @@ class Page:
             decision(shown.history.now),
             *_buttons(shown),
             *self._for_media(shown),
+            shown.settings.values[chosen],
             *controls,
         ]
 
@@ -289,14 +299,14 @@ def _live_events(context: Context, page: Page) -> None:
     )
 
 
-def _slider(control: Control, label: str, shown: str | None = None) -> gr.Slider:
+def _slider(control: Control) -> gr.Slider:
     kind = "signed" if control.minimum < 0 else "positive"
     return gr.Slider(
         control.minimum,
         control.maximum,
         control.neutral,
         step=1,
-        label=label,
+        label=control.label,
         elem_id=control.name,
         elem_classes=["control", kind],
         buttons=["reset"],
@@ -319,14 +329,14 @@ def _strength(label: str, name: str) -> gr.Slider:
 
 
 def _preset_choices(names: tuple[str, ...]) -> list[tuple[str, str]]:
-    return [(editing.preset_label(name), name) for name in names]
+    return [(preset_label(name), name) for name in names]
 
 
 def _stage_update(shown: Shown) -> Any:
     if not shown.after:
         return gr.skip()
-    pictures = {"value": shown.after, "problem": ""}
-    return gr.update(**pictures, before=shown.before) if shown.before else gr.update(**pictures)
+    before: dict[str, Any] = {"before": shown.before} if shown.before else {}
+    return gr.update(value=shown.after, problem="", **before)
 
 
 def _fault(sentence: str, at: int, outputs: int) -> list[Any]:
@@ -340,8 +350,11 @@ def _facts(shown: Shown) -> str:
     media = shown.media
     if media is None:
         return ""
-    at = f" · {editing.clock(media.seconds)}" if media.kind == "video" else ""
-    return f'<span class="file">{escape(media.name)}</span> <span class="size">{escape(media.facts)}{at}</span>'
+    facts = " · ".join((media.facts, *([media.credit] if media.credit else [])))
+    return (
+        f'<p title="{escape(facts)}"><span class="file">{escape(media.name)}</span> '
+        f'<span class="size">{escape(facts)}</span></p>'
+    )
 
 
 def _buttons(shown: Shown) -> list[Any]:

@@ -6,7 +6,7 @@ over the page's components.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from editor.presets import Presets
 from editor.samples import Sample
 from editor.tools import Edit, EditError
 from editor.ui.context import Context
-from editor.ui.controls import Settings
+from editor.ui.controls import Settings, preset_label
 from editor.ui.history import History, Step
 from editor.ui.media import Look, Media
 from editor.ui.previews import Previews
@@ -33,8 +33,8 @@ class Shown:
     media: Media | None
     looks: tuple[Look, ...]
     history: History
-    after: str = ""  # data URL
-    before: str = ""  # data URL; "" leaves the one that is shown
+    after: str = field(default="", repr=False)  # data URL; "" leaves the one that is shown
+    before: str = field(default="", repr=False)  # data URL; "" likewise
     said: str = ""  # one sentence for a notice
 
     @property
@@ -66,7 +66,7 @@ def open_sample(context: Context, name: str, looks: tuple[Look, ...], history: H
     if sample is None:
         raise UserError(f"There is no sample {name!r}; there are {', '.join(s.name for s in context.samples)}.")
     path = sample.loader()
-    media = replace(read_media(str(path), path.name), notes=(f"Sample: {sample.credit} ({sample.licence})",))
+    media = replace(read_media(str(path), path.name), credit=f"{sample.credit} ({sample.licence})")
     return _show_media(context, media, looks, history)
 
 
@@ -77,11 +77,11 @@ def read_media(path: str, name: str) -> Media:
     if Path(name).suffix.lower() in VIDEO_SUFFIXES:
         clip = probe(path)
         facts = f"{clip.width} × {clip.height} · {clock(clip.duration)} · {clip.fps:.3g} fps"
-        return Media(path, name, "video", 0.0, clip.duration, facts, tuple(clip.notes))
+        return Media(path, name, "video", 0.0, clip.duration, facts, notes=clip.notes)
     picture = load_image(path, name)
     width, height = picture.size
     facts = f"{width} × {height} · {picture.bit_depth} bit"
-    return Media(path, name, "image", 0.0, 0.0, facts, picture.notes)
+    return Media(path, name, facts=facts, notes=picture.notes)
 
 
 def grade(
@@ -100,9 +100,7 @@ def grade(
     return _shown(context, media, looks, history.add(step), said)
 
 
-def move(
-    context: Context, media: Media | None, looks: tuple[Look, ...], history: History, *values: Any
-) -> Shown:
+def move(context: Context, media: Media | None, looks: tuple[Look, ...], history: History, *values: Any) -> Shown:
     """A control was moved: the values of all controls, in the order of `controls.NAMES`."""
     moved = history.move(Settings.of(values))
     return Shown(media, looks, history) if moved is history else _shown(context, media, looks, moved)
@@ -118,9 +116,7 @@ def choose_preset(
     return _shown(context, media, looks, history.move(Settings.of(values).with_preset(name)))
 
 
-def load_recipe(
-    context: Context, recipe: str, media: Media | None, looks: tuple[Look, ...], history: History
-) -> Shown:
+def load_recipe(context: Context, recipe: str, media: Media | None, looks: tuple[Look, ...], history: History) -> Shown:
     """Show a recipe's edit. Raises `EditError` naming the wrong field, `UserError` for an unknown preset."""
     try:
         edit = Edit.from_json(recipe)
@@ -131,9 +127,7 @@ def load_recipe(
     return _shown(context, media, looks, history.add(Step(Settings(edit=edit))), "Recipe loaded.")
 
 
-def scrub(
-    context: Context, seconds: float, media: Media | None, looks: tuple[Look, ...], history: History
-) -> Shown:
+def scrub(context: Context, seconds: float, media: Media | None, looks: tuple[Look, ...], history: History) -> Shown:
     """Show another frame of the clip, graded."""
     if media is None or media.kind != "video":
         raise UserError("Open a clip to move through its frames.")
@@ -184,11 +178,6 @@ def _sample_cards(samples: tuple[Sample, ...], previews: Previews) -> list[dict[
     return cards
 
 
-def preset_label(name: str) -> str:
-    """A preset's name for people: "teal_and_orange_1" -> "teal and orange 1"."""
-    return name.replace("_", " ")
-
-
 def clock(seconds: float) -> str:
     """Seconds as m:ss or h:mm:ss."""
     whole = round(seconds)
@@ -203,9 +192,7 @@ def _read_recipe(path: str) -> str:
     return file.read_text(encoding="utf-8", errors="replace")
 
 
-def _add_look(
-    context: Context, look: Look, media: Media | None, looks: tuple[Look, ...], history: History
-) -> Shown:
+def _add_look(context: Context, look: Look, media: Media | None, looks: tuple[Look, ...], history: History) -> Shown:
     """A .cube becomes a preset of this session and is chosen at once."""
     if look not in looks:
         looks = (*looks, look)

@@ -59,8 +59,8 @@ def picture(
 
 def clip(
     context: Context, media: Media | None, looks: tuple[Look, ...], history: History
-) -> Iterator[tuple[str, str | None]]:
-    """Write the graded clip, telling how far it is. Yields (status as HTML, path when done)."""
+) -> Iterator[tuple[str, str | None, bool]]:
+    """Write the graded clip, telling how far it is. Yields (status as HTML, path when done, still running)."""
     from editor.video import ExportStopped, export_video
 
     media = _opened(media)
@@ -79,16 +79,18 @@ def clip(
             progress=lambda fraction, left: reports.put((fraction, left)),
             cancel=stop,
         )
-        yield progress_bar(0, None), None
+        done = 0.0
+        yield progress_bar(done, None), None, True
         while not work.done():
             if latest := _latest(reports):
-                yield progress_bar(*latest), None
+                done = max(done, latest[0])
+                yield progress_bar(done, latest[1]), None, True
         try:
             work.result()
         except ExportStopped:
-            yield _status("Export cancelled."), None
+            yield _status("Export cancelled."), None, False
             return
-    yield _note(target, media.notes), str(target)
+    yield _note(target, media.notes), str(target), False
 
 
 def cancel_clip(context: Context, media: Media | None) -> str:
@@ -123,8 +125,8 @@ def recipe(context: Context, media: Media | None, history: History) -> tuple[str
 
 def progress_bar(fraction: float, seconds_left: float | None) -> str:
     """A progress bar with the time left, as HTML."""
-    left = f"about {clock(seconds_left)} left" if seconds_left and fraction > 0 else "starting"
     percent = round(fraction * 100)
+    left = f"about {clock(seconds_left)} left" if seconds_left else "finishing" if percent else "starting"
     return (
         f'<div class="status" role="status"><div class="bar" role="progressbar" aria-label="Export" '
         f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent}"><i style="width:{percent}%"></i></div>'
@@ -134,31 +136,37 @@ def progress_bar(fraction: float, seconds_left: float | None) -> str:
 
 def build(context: Context, media: gr.State, looks: gr.State, history: gr.State) -> dict[str, Any]:
     """The panel's components and events. Returns the components that depend on what is open."""
-    with gr.Group(elem_classes="card-group"):
+    with gr.Column(elem_classes="card-group"):
         gr.HTML('<h3 id="picture-title">Picture</h3>', apply_default_css=False)
         with gr.Row(elem_classes="tight"):
-            file_format = gr.Dropdown(list(FORMATS), value="JPEG", label="Format", min_width=90)
-            quality = gr.Slider(
-                1, 100, 92, step=1, label="Quality", elem_id="quality", elem_classes="control", min_width=120
-            )
+            file_format = gr.Dropdown(list(FORMATS), value="JPEG", label="Format", elem_id="format", min_width=90)
             depth = gr.Dropdown(list(DEPTHS), value=DEPTHS[0], label="Bits a channel", visible=False, min_width=120)
+        quality = gr.Slider(
+            1, 100, 92, step=1, label="Quality", elem_id="quality", elem_classes="control", buttons=[], min_width=0
+        )
         strip_gps = gr.Checkbox(True, label="Remove the place (GPS) from the metadata", elem_id="strip-gps")
         save_picture = gr.Button("Export picture", variant="primary", elem_id="export-picture")
-    with gr.Group(elem_classes="card-group", visible=False) as clip_group:
+    with gr.Column(elem_classes="card-group", visible=False) as clip_group:
         gr.HTML("<h3>Clip</h3><p>H.264 MP4 with the original sound.</p>", apply_default_css=False)
         with gr.Row(elem_classes="tight"):
             save_clip = gr.Button("Export clip", variant="primary", elem_id="export-clip")
-            stop = gr.Button("Cancel", elem_id="cancel-clip", min_width=80)
-    with gr.Group(elem_classes="card-group"):
+            stop = gr.Button("Cancel", elem_id="cancel-clip", min_width=80, interactive=False)
+    with gr.Column(elem_classes="card-group"):
         gr.HTML("<h3>Look</h3><p>For other programs, or to open here again.</p>", apply_default_css=False)
         with gr.Row(elem_classes="tight"):
             size = gr.Dropdown(list(CUBE_SIZES), value=CUBE_SIZES[0], label=".cube size", min_width=80)
             save_cube = gr.Button("Export .cube", elem_id="export-cube", min_width=100)
-            save_recipe = gr.Button("Export recipe", elem_id="export-recipe", min_width=100)
+        save_recipe = gr.Button("Export recipe", elem_id="export-recipe", min_width=100)
     note = gr.HTML("", elem_id="export-note", apply_default_css=False)
-    result = gr.File(label="Exported file", elem_id="result", interactive=False, visible=False)
+    result = gr.File(label="Exported file", show_label=False, elem_id="result", interactive=False, visible=False)
     player = gr.Video(
-        label="Exported clip", elem_id="player", interactive=False, visible=False, buttons=[], autoplay=False
+        label="Exported clip",
+        show_label=False,
+        elem_id="player",
+        interactive=False,
+        visible=False,
+        buttons=[],
+        autoplay=False,
     )
     file_format.change(
         lambda chosen: (gr.update(visible=chosen not in DEEP_FORMATS), gr.update(visible=chosen in DEEP_FORMATS)),
@@ -173,11 +181,10 @@ def build(context: Context, media: gr.State, looks: gr.State, history: gr.State)
         path, words = outcome
         return gr.update(value=path, visible=True), words, gr.update(visible=False, value=None)
 
-    def finish_clip(outcome: tuple[str, str | None]) -> tuple[Any, str, Any]:
-        words, path = outcome
-        if path is None:
-            return gr.update(), words, gr.update()
-        return gr.update(value=path, visible=True), words, gr.update(value=path, visible=True)
+    def finish_clip(outcome: tuple[str, str | None, bool]) -> tuple[Any, str, Any, Any]:
+        words, path, running = outcome
+        file = gr.update(value=path, visible=True) if path else gr.skip()
+        return file, words, file, gr.update(interactive=running)
 
     shown = [result, note, player]
     common: dict[str, Any] = {"show_progress_on": note, "concurrency_id": "export", "concurrency_limit": 2}
@@ -193,24 +200,20 @@ def build(context: Context, media: gr.State, looks: gr.State, history: gr.State)
         save_clip.click(
             handler(clip, context, show=finish_clip),
             held,
-            shown,
+            [*shown, stop],
             api_name="export_video",
             show_progress="hidden",
             concurrency_id="clip",
             concurrency_limit=2,
         ),
-        save_cube.click(
-            handler(cube, context, show=finish), [size, *held], shown, api_name="export_cube", **common
-        ),
+        save_cube.click(handler(cube, context, show=finish), [size, *held], shown, api_name="export_cube", **common),
         save_recipe.click(
             handler(recipe, context, show=finish), [media, history], shown, api_name="export_recipe", **common
         ),
     ]
     for event in events:
         event.success(None, js="() => window.vibegrade.save()", api_visibility="private")
-    stop.click(
-        handler(cancel_clip, context), media, note, api_name="cancel_export", concurrency_limit=None
-    )
+    stop.click(handler(cancel_clip, context), media, note, api_name="cancel_export", concurrency_limit=None)
     return {"clip_group": clip_group, "save_picture": save_picture}
 
 

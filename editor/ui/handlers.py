@@ -43,13 +43,13 @@ def handler(
         except UserError as error:
             raise _toast(error) from None
 
-    chosen = stream if inspect.isgeneratorfunction(function) else run
-    chosen.__signature__ = _signature(function, names)  # type: ignore[attr-defined]
+    chosen: Any = stream if inspect.isgeneratorfunction(function) else run
+    chosen.__signature__ = _signature(function, names)
     return chosen
 
 
 def _toast(error: UserError) -> gr.Error:
-    return gr.Error(str(error), title="", duration=8, print_exception=False)
+    return gr.Error(str(error), title="That did not work", duration=8, print_exception=False)
 
 
 def _signature(function: Callable[..., Any], names: Sequence[str]) -> inspect.Signature:

@@ -20,6 +20,7 @@ class Media:
     seconds: float = 0.0  # the frame of a clip that is shown
     duration: float = 0.0  # of a clip, seconds
     facts: str = ""  # size and length, for people
+    credit: str = ""  # of a sample
     notes: tuple[str, ...] = ()  # what was converted on loading, in sentences
     id: str = field(default_factory=lambda: str(uuid.uuid4()), compare=False)  # of this opening
 

@@ -17,16 +17,14 @@ TABS: tuple[ModuleType, ...] = (edit,)
 
 DAY = 24 * 60 * 60
 HEADER = (
-    '<svg viewBox="0 0 32 32" aria-hidden="true"><path d="M16 5a11 11 0 0 0 0 22z" fill="#f2f2f2"/>'
-    '<path d="M16 5a11 11 0 0 1 0 22z" fill="#8a8a8a"/></svg><h1>Vibegrade</h1>'
+    '<div class="brand"><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M16 5a11 11 0 0 0 0 22z" fill="#f2f2f2"/>'
+    '<path d="M16 5a11 11 0 0 1 0 22z" fill="#8a8a8a"/></svg><h1>Vibegrade</h1></div>'
 )
 
 
 def build(context: Context) -> gr.Blocks:
     """The page, ready to `launch(**launch_options())`."""
-    with gr.Blocks(
-        title="Vibegrade", analytics_enabled=False, fill_width=True, delete_cache=(DAY // 24, DAY)
-    ) as page:
+    with gr.Blocks(title="Vibegrade", analytics_enabled=False, fill_width=True, delete_cache=(DAY // 24, DAY)) as page:
         gr.HTML(HEADER, elem_id="header", apply_default_css=False)
         with gr.Tabs(elem_id="pages"):
             for tab in TABS:

@@ -31,6 +31,8 @@ _KEPT_PREVIEWS = 48  # 3 MB each
 _KEPT_PRESETS = 32  # sessions with their own presets
 _KEPT_THUMBNAILS = 48
 
+_FULL_COLOUR = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+
 T = TypeVar("T")
 
 
@@ -129,7 +131,7 @@ def make_preview(picture: Picture) -> Preview:
     small = preview(picture, LONG_SIDE)
     pixels, alpha = _eight_bits(small.pixels), small.alpha
     if alpha is not None:
-        opacity = _eight_bits(alpha)[..., None].astype(np.float32) / 255
+        opacity = _eight_bits(alpha)[..., None].astype(np.float32) / np.float32(255)
         return Preview(pixels, opacity, encode(pixels, opacity))
     return Preview(pixels, None, encode(pixels))
 
@@ -138,9 +140,14 @@ def encode(pixels: NDArray[np.uint8], opacity: NDArray[np.float32] | None = None
     """uint8 RGB (H, W, 3) as a JPEG data URL, full colour resolution; see-through parts show the stage's grey."""
     if opacity is not None:
         pixels = np.rint(SURROUND + opacity * (pixels.astype(np.float32) - SURROUND)).astype(np.uint8)
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    options = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        quality,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ]
     _, data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
-    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
 
 
 def _eight_bits(samples: NDArray) -> NDArray[np.uint8]:
@@ -149,7 +156,7 @@ def _eight_bits(samples: NDArray) -> NDArray[np.uint8]:
     return np.rint(samples / np.float32(257)).astype(np.uint8)
 
 
-def _square(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _square(pixels: NDArray[np.uint8]) -> NDArray:
     """The middle square of a picture, at thumbnail size."""
     height, width = pixels.shape[:2]
     side = min(height, width)

@@ -25,7 +25,7 @@ def asset(name: str) -> str:
 
 def theme() -> gr.themes.Base:
     """The grey theme; light and dark mode look the same."""
-    grey = colors.Color(*("#" + f"{g:02x}" * 3 for g in _GREYS), name="grey")
+    grey = colors.Color(*("#" + f"{g:02x}" * 3 for g in _GREYS))
     base = gr.themes.Base(
         primary_hue=grey,
         secondary_hue=grey,
@@ -36,6 +36,7 @@ def theme() -> gr.themes.Base:
         spacing_size="sm",
         radius_size="sm",
     ).set(
+        color_accent="#f0f0f0",
         body_background_fill_dark="#2b2b2b",
         background_fill_primary_dark="#333333",
         background_fill_secondary_dark="#2b2b2b",
