@@ -160,7 +160,8 @@ def _load_planner(name: str, err: Console) -> Planner:
     except (UserError, ImportError) as error:
         if name != DEFAULT_PLANNER:
             raise
-        err.print(f"The student cannot answer ({error}); recorded intents ({FALLBACK_PLANNER}) do.")
+        reason = str(error).rstrip(".")
+        err.print(f"The student cannot answer ({reason}): the nearest recorded intents ({FALLBACK_PLANNER}) do.")
         return load_planner(FALLBACK_PLANNER)
 
 
