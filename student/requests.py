@@ -1,4 +1,4 @@
-"""Explicit requests in a prompt, read without a model: "saturation -20", "vivid at 40%", "no blur".
+"""Explicit requests in a prompt, read without a model: "saturation -20", "vivid at 40%", "no blur", "much warmer".
 
 Values that a prompt names are taken as they are; negations become things an edit must not do; what is left over
 is for a planner. Reading is conservative: a number counts only next to the name of a control, and never as a
@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
-from editor.tools import COLORS, PRESETS, SPATIAL_PARAMETERS, Adjust, Edit, Filter, SelectiveAdjust, limits
-from student import lexicon
+from editor.tools import COLORS, SPATIAL_PARAMETERS, Adjust, Edit, Filter, SelectiveAdjust, limits
+from student import degrees, lexicon
 
 Value = float | str
 
@@ -30,7 +30,7 @@ class Requests:
     remainder: str = ""
     """The prompt without what was read."""
     whole: bool = False
-    """True when nothing is left over: the exact values are the whole edit."""
+    """True when nothing is left over: the exact values are the whole edit. Only then are degrees read, too."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,18 @@ def parse(prompt: str) -> Requests:
     forbidden = frozenset().union(*(item.forbidden for item in found))
     remainder = _remainder(text, found)
     whole = bool(found) and not any(item.acts for item in found) and not _content(remainder)
+    if not whole and (by_degree := _by_degree(remainder)) is not None:
+        return Requests(exact | by_degree, forbidden, "", whole=True)
     return Requests(exact, forbidden, remainder, whole)
+
+
+def _by_degree(text: str) -> dict[str, Value] | None:
+    """Values of "slightly warmer, much less contrast"; None unless every clause is understood."""
+    clauses = [clause for clause in re.split(r"[,;.!]| and | but | with ", text) if _content(clause)]
+    values = [degrees.read(clause) for clause in clauses]
+    if not values or any(value is None for value in values):
+        return None
+    return {name: amount for value in values if value for name, amount in value.items()}
 
 
 def apply(requests: Requests, edit: Edit) -> Edit:
@@ -300,6 +311,3 @@ def _with(edit: Edit, exact: dict[str, Value]) -> Edit:
     if "filter.name" in exact:
         chosen = Filter(name=str(exact["filter.name"]), intensity=float(exact["filter.intensity"]))
     return Edit(adjust=Adjust(**adjust), selective_adjust=SelectiveAdjust(**colours), filter=chosen)
-
-
-__all__ = ["PRESETS", "Requests", "apply", "parse", "plain"]

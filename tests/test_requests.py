@@ -1,5 +1,7 @@
 """Explicit requests are read exactly; everything that only looks like one is left alone."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -109,16 +111,16 @@ def test_what_only_looks_like_a_request_is_left_to_the_planner(prompt):
 
 
 FORBIDDEN = {
-    "no blur, just brighter": {"bloom"},
+    "no blur, just a brighter dream": {"bloom"},
     "golden hour with no glow": {"bloom"},
     "noir without bloom": {"bloom"},
     "vintage, no filter": {"filter"},
-    "warmer, but don't use a filter": {"filter"},
+    "cosy, but don't use a filter": {"filter"},
     "crisp without sharpening": {"sharpen"},
     "moody, no clarity": {"structure"},
     "dark but not faded": {"linearOffset+"},
     "vintage without the fade": {"linearOffset+"},
-    "brighter but don't touch the contrast": {"contrast"},
+    "dreamy but don't touch the contrast": {"contrast"},
     "retro, leave the temperature alone": {"temperature"},
     "moody but not darker": {"exposure-", "brightness-"},
     "cosy, no warmth": {"temperature+"},
@@ -151,6 +153,73 @@ def test_a_negation_alone_changes_nothing(prompt):
 def test_other_negations_are_left_to_the_planner(prompt):
     assert parse(prompt).forbidden == frozenset()
     assert not parse(prompt).whole
+
+
+DEGREES = {
+    "warmer": {"temperature": 25},
+    "make it slightly cooler please": {"temperature": -15},
+    "much darker": {"exposure": -45},
+    "contrast down a touch": {"contrast": -10},
+    "a lot more saturated": {"saturation": 45},
+    "less saturation, more contrast": {"saturation": -25, "contrast": 25},
+    "reds a touch darker": {"red.luminance": -10},
+    "much darker greens": {"green.luminance": -45},
+    "slightly stronger blues": {"blue.saturation": 15},
+    "oranges barely down": {"orange.saturation": -5},
+    "deeper shadows and cooler": {"shadows": -25, "temperature": -25},
+    "way too contrasty": {"contrast": -45},
+    "no blur, just brighter": {"exposure": 25},
+    "saturation -20, slightly warmer": {"saturation": -20, "temperature": 15},
+}
+
+
+@pytest.mark.parametrize(("prompt", "exact"), DEGREES.items())
+def test_degrees_are_read_where_every_clause_is_understood(prompt, exact):
+    requests = parse(prompt)
+    assert requests.whole
+    assert requests.exact == exact
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "slightly warmer golden hour",
+        "make the eyes sharper",
+        "warmer, like a fireplace",
+        "a bit moody",
+        "less glow",  # there is none to take away
+        "glow up",
+        "more shadows",
+        "much ado about nothing",
+        "the brighter side of life",
+    ],
+)
+def test_degrees_of_looks_and_of_things_are_left_to_the_planner(prompt):
+    requests = parse(prompt)
+    assert not requests.whole
+    assert requests.exact == {}
+
+
+SCALES = [
+    ("temperature", ["much cooler", "cooler", "slightly cooler", "barely cooler"]),
+    ("temperature", ["barely warmer", "a touch warmer", "slightly warmer", "warmer", "much warmer", "extremely warm"]),
+    ("exposure", ["extremely dark", "a lot darker", "darker", "a bit darker", "a tad darker"]),
+    ("contrast", ["a hint more contrast", "somewhat more contrast", "more contrast", "considerably more contrast"]),
+    ("sharpen", ["barely sharper", "slightly sharper", "sharper", "much sharper", "insanely sharp"]),
+    ("bloom", ["a touch more glow", "more glow", "much more glow"]),
+    (
+        "saturation",
+        ["way less colour", "less colour", "slightly less colour", "slightly more colour", "way more colour"],
+    ),
+    ("green.saturation", ["much less green", "less green", "a touch less green", "a touch greener", "much greener"]),
+    ("shadows", ["shadows down a lot", "darker shadows", "slightly darker shadows", "lift the shadows a touch"]),
+]
+
+
+@pytest.mark.parametrize(("parameter", "prompts"), SCALES)
+def test_a_stronger_word_never_does_less(parameter, prompts):
+    values = [parse(prompt).exact[parameter] for prompt in prompts]
+    assert all(a < b for a, b in itertools.pairwise(values))
 
 
 def test_every_control_can_be_named_by_its_title_and_every_preset_by_its_name():
@@ -215,6 +284,6 @@ def test_any_text_can_be_read(prompt):
 
 def test_where_the_whole_prompt_is_explicit_the_teacher_agrees():
     rows = [row for split in ("train", "validation") for row in load(split) if parse(row.intent).whole]
-    assert len(rows) > 300
+    assert len(rows) > 600
     scores = edit_scores([row.edit for row in rows], [apply(parse(row.intent), Edit()) for row in rows])
     assert scores["overall"] > 0.97
