@@ -143,7 +143,8 @@ def _preset_names() -> dict[str, str]:
             names[f"{spoken.removeprefix('duotone ')} duotone"] = preset
         if spoken.startswith("teal and orange "):
             names |= {spoken.replace("and", sign): preset for sign in ("&", "n")}
-    return names | dict.fromkeys(("teal and orange", "teal & orange", "teal n orange"), "teal_and_orange_1")
+    classic = ("teal and orange", "teal & orange", "teal n orange", "orange and teal", "orange & teal")
+    return names | dict.fromkeys(classic, "teal_and_orange_1")
 
 
 PRESET_NAMES = _preset_names()

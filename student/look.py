@@ -45,7 +45,7 @@ def rendered(edit: Edit, presets: Presets) -> list[NDArray]:
     flat = exact(np.concatenate([part.reshape(-1, 3) for part in parts]), edit, presets)
     if whole:
         graded = (g.reshape(part.shape) for g, part in zip(_split(flat, parts), parts, strict=True))
-        parts = [apply_spatial(g.astype(np.float32), whole)[::STEP, ::STEP] for g in graded]
+        parts = [apply_spatial(g.astype(np.float32), whole, threads=1)[::STEP, ::STEP] for g in graded]
         flat = np.concatenate([part.reshape(-1, 3) for part in parts])
     return _split(rgb2lab(np.clip(flat, 0, 1)), parts)
 

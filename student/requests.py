@@ -84,6 +84,7 @@ def plain(prompt: str) -> str:
     """Lower case with one spelling of minus, percent and numbers: "Blacks minus thirty-five" is "blacks -35"."""
     text = prompt.lower().replace("\u2212", "-").replace("\u2013", "-").replace("’", "'")
     text = lexicon.NUMBER_WORDS.sub(lexicon.number_value, text)
+    text = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)  # teal-and-orange
     text = re.sub(r"\bminus (?=\d)", "-", text)
     text = re.sub(r"\bplus (?=\d)", "+", text)
     text = re.sub(r"(?<=\d) ?(?:percent|per cent|pct)\b", "%", text)
@@ -148,7 +149,7 @@ def _patterns() -> dict[str, re.Pattern[str]]:
         "preset": re.compile(
             rf"\b(?P<name>{lexicon.alternatives(lexicon.PRESET_NAMES)})(?: (?P<kind>filter|preset|lut|look|effect))?"
             rf"(?P<joint>,? (?:(?:only|just|laid over|set|turned down|turned up|with an? intensity|intensity|of) )?"
-            rf"(?:at|to|on|of|by)? ?|, ?|: ?)(?P<number>\d{{1,3}})(?P<percent> ?%)?{_after()}"
+            rf"(?:at|to|on|of|by|@)? ?|, ?|: ?)(?P<number>\d{{1,3}})(?P<percent> ?%)?{_after()}"
         ),
         "fraction": re.compile(
             rf"(?<![\w.])(?P<number>\d{{1,3}}) ?% (?:of )?(?:the )?"
@@ -173,7 +174,7 @@ def _named(text: str) -> Iterator[_Found]:
     for match in _patterns()["named"].finditer(text):
         names = _names(match, colours if _content(text[end : match.start()]) == [] and end >= 0 else [])
         value = _value(match, names)
-        if not names or value is None:
+        if not names or value is None or (match["colours"] and not match["aspect"] and not _opens(text, match)):
             continue
         colours = [n.partition(".")[0] for n in names if "." in n]
         end = match.end()

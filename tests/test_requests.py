@@ -41,6 +41,8 @@ EXACT = {
     "30% purple rain": preset("purple_rain", 30),
     "red duotone at 75": preset("duotone_red", 75),
     "teal and orange 50": preset("teal_and_orange_1", 50),
+    "teal-and-orange at 40%": preset("teal_and_orange_1", 40),
+    "orange & teal 40%": preset("teal_and_orange_1", 40),
     "teal and orange 3 at 50%": preset("teal_and_orange_3", 50),
     "negative 35%": preset("negative", 35),
     "winter 50% with contrast 10": {**preset("winter", 50), "contrast": 10},
