@@ -283,7 +283,8 @@ def fit_gamut(rgb: Array) -> Array:
     Unbounded display (..., 3) in and out. Up to `GAMUT_KNEE` of the gamut's limit a colour returns
     bit for bit, above it chroma nears the limit smoothly and in order. Lightness is not clipped:
     below black and above white greys remain, for the final clip. Only vivid colours lighter than
-    1 - `BRIGHT_RESERVE` are held below white, lest bright yellow bleach at a touch of exposure.
+    1 - `BRIGHT_RESERVE` are held below white, lest bright yellow bleach at a touch of exposure, and
+    imaginary blues are turned to blue.
     Source: Ottosson 2021, with a knee.
     """
     lab = linear_to_oklab(srgb_to_linear(planar(rgb)))
@@ -294,6 +295,7 @@ def fit_gamut(rgb: Array) -> Array:
     if not outside.any():
         return rgb
     lab, C, h, limit = lab[outside], C[outside], h[outside], limit[outside]
+    _turn_to_blue(lab, C, h, limit)
     _hold_below_white(lab[:, 0], C, h, limit)
     knee = GAMUT_KNEE * limit
     span, excess = limit - knee, np.maximum(C - knee, 0)
@@ -303,6 +305,25 @@ def fit_gamut(rgb: Array) -> Array:
     fitted = rgb.copy()
     fitted[outside] = linear_to_srgb(oklab_to_linear(lab))
     return fitted
+
+
+def _turn_to_blue(lab: Array, C: Array, h: Array, limit: Array) -> None:
+    """Turn, in place, the hue of imaginary blues back to sRGB's blue, and renew their chroma limits.
+
+    Blue with some red and green taken away is no colour any more, and OKLab calls it greenish. It shows by
+    less response of the long cones, against the short ones, than blue itself gives.
+    """
+    blue = oklab_to_oklch(linear_to_oklab(np.array([0.0, 0.0, 1.0])))[2].item()
+    turn = (blue - h) % (2 * np.pi)
+    near = np.flatnonzero(turn < np.radians(40))
+    a, b = lab[near, 1], lab[near, 2]
+    long, short = (lab[near, 0] + row[1].item() * a + row[2].item() * b for row in _OPPONENT_INVERSE[[0, 2]])
+    share = np.cbrt(_CONES[0, 2] / _CONES[2, 2]).item()
+    unreal = np.clip(4 * (1 - long / (share * np.maximum(short, 1e-6))), 0, 1)
+    unreal *= np.clip((np.radians(40) - turn[near]) / np.radians(15), 0, 1)
+    h[near] += turn[near] * unreal * unreal * (3 - 2 * unreal)
+    lab[near, 1], lab[near, 2] = C[near] * np.cos(h[near]), C[near] * np.sin(h[near])
+    limit[near] = max_chroma(lab[near, 0], h[near])
 
 
 def _hold_below_white(L: Array, C: Array, h: Array, limit: Array) -> None:

@@ -173,7 +173,9 @@ def test_fit_gamut_keeps_lightness_and_hue_and_lands_inside():
     L_fit, C_fit, h_fit = color.srgb_to_oklch(fitted).T
     usual = (L > 0.02) & (L < 1 - color.BRIGHT_RESERVE)
     np.testing.assert_allclose(L_fit[usual], L[usual], atol=1e-5)
-    colourful = usual & (C_fit > 0.01)
+    # Blues with negative red and green are turned to blue on purpose.
+    imaginary = (np.abs(np.degrees(h) % 360 - 244) < 21) & (rgb[:, :2].min(axis=-1) < 0)
+    colourful = usual & (C_fit > 0.01) & ~imaginary
     turn = np.abs(np.angle(np.exp(1j * (h_fit - h))))
     assert turn[colourful].max() < 1e-4
     assert (C_fit <= C + 1e-9).all()
@@ -207,6 +209,14 @@ def test_fit_gamut_spares_bright_yellow():
     fitted = color.srgb_to_oklch(color.fit_gamut(color.linear_to_srgb(linear)))
     assert fitted[0, 1] > 0.1
     assert np.degrees(fitted[0, 2]) == pytest.approx(109.8, abs=0.5)
+
+
+def test_fit_gamut_keeps_blue_blue():
+    """Pure blue without a little red and green is imaginary; it comes back as blue, not as petrol."""
+    for linear in ([-0.015, -0.015, 0.433], [-0.012, -0.016, 0.64]):
+        r, g, b = np.clip(color.fit_gamut(color.linear_to_srgb(np.array([linear])))[0], 0, 1)
+        assert b > 0.5
+        assert max(r, g) < 0.13
 
 
 def test_white_points_lie_on_the_locus():
