@@ -179,7 +179,7 @@ def test_fit_gamut_keeps_lightness_and_hue_and_lands_inside():
     turn = np.abs(np.angle(np.exp(1j * (h_fit - h))))
     assert turn[colourful].max() < 1e-4
     assert (C_fit <= C + 1e-9).all()
-    before_blue = np.abs(np.degrees(h) % 360 - 254) < 11
+    before_blue = np.abs(np.degrees(h_fit) % 360 - 254) < 11
     assert fitted[usual & ~before_blue].min() > -0.02
     assert fitted[usual & ~before_blue].max() < 1.002
 
