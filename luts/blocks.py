@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
 
-from editor.color import cusp, fit_gamut, linear_to_oklab, linear_to_srgb, luminance, oklab_to_linear, srgb_to_linear
+from editor.color import (
+    cusp,
+    fit_gamut,
+    linear_to_oklab,
+    linear_to_srgb,
+    luminance,
+    oklab_to_linear,
+    srgb_to_linear,
+)
 
 Pixels = NDArray[np.float64]
 Point = tuple[float, float]
@@ -23,9 +31,16 @@ Tint = tuple[float, float]  # OKLCh hue in degrees, chroma where the tint is str
 SKIN_HUE = 53.0
 
 
-def finish(rgb: Pixels) -> Pixels:
-    """Chroma brought into the sRGB gamut at constant lightness and hue, then 0..1; only a `matte` may follow."""
-    return np.clip(fit_gamut(rgb), 0.0, 1.0)
+def finish(rgb: Pixels, roll_off: float = 4.0) -> Pixels:
+    """Chroma brought into the sRGB gamut at constant lightness and hue, then 0..1; only a `matte` may follow.
+
+    Unlike the editor's `fit_gamut`, which spares everything inside, this rolls off early, like film dyes: where
+    a look drives whole areas out of gamut no edge shows. A higher `roll_off` keeps more of the strongest colours.
+    """
+    lab = to_oklab(rgb)
+    below, above = _gamut_shares(lab)
+    rolled = _scaled(lab, (1 + below**roll_off + above**roll_off) ** (-1 / roll_off))
+    return np.clip(fit_gamut(from_oklab(rolled)), 0.0, 1.0)
 
 
 def curve(values: ArrayLike, *points: Point) -> Pixels:
@@ -86,8 +101,8 @@ def hue_curves(
 ) -> Pixels:
     """The grading suite's hue-versus curves; each maps some hues to values, smooth in between.
 
-    turn: degrees added to the hue; chroma: gain (neutral 1); light: lift of the lightness, largest in the
-    midtones (neutral 0). Near-greys are spared, so that neutral areas stay clean and the look stays smooth.
+    turn: degrees added to the hue; chroma: gain (neutral 1); light: lift of the lightness, largest at
+    lightness 1/3 (neutral 0). Near-greys are spared, so that neutral areas stay clean and the look stays smooth.
     """
     lab = to_oklab(rgb)
     hue, coloured = hue_of(lab), _coloured(lab)
@@ -101,7 +116,7 @@ def hue_curves(
         lab = np.stack([lab[..., 0], *turned], axis=-1)
     if light:
         inside = np.clip(lab[..., 0], 0, 1)
-        lift = 4 * inside * (1 - inside) * coloured * _around(hue, light)
+        lift = 6.75 * inside * (1 - inside) ** 2 * coloured * _around(hue, light)
         lab = np.concatenate([lab[..., :1] + lift[..., None], lab[..., 1:]], axis=-1)
     return from_oklab(lab)
 
@@ -157,13 +172,17 @@ def _scaled(lab: Pixels, gain: Pixels) -> Pixels:
 
 
 def _gamut_share(lab: Pixels) -> Pixels:
-    """0 for greys, 1 on the gamut's surface, seen at each hue as a triangle of black, cusp and white."""
+    """0 for greys, 1 on and beyond the gamut's surface."""
+    below, above = (np.minimum(share, 1) ** 2 for share in _gamut_shares(lab))
+    return np.sqrt(below + above - below * above)
+
+
+def _gamut_shares(lab: Pixels) -> tuple[Pixels, Pixels]:
+    """Chroma over its limit below and above the cusp; a hue's gamut is seen as the triangle black, cusp, white."""
     light, chroma = np.clip(lab[..., 0], 1e-6, 1 - 1e-6), chroma_of(lab)
     cusp_light, cusp_chroma = cusp(np.radians(hue_of(lab)))
     share = chroma / cusp_chroma
-    below = np.minimum(share * cusp_light / light, 1)
-    above = np.minimum(share * (1 - cusp_light) / (1 - light), 1)
-    return np.sqrt(1 - (1 - below**2) * (1 - above**2))
+    return share * cusp_light / light, share * (1 - cusp_light) / (1 - light)
 
 
 def _coloured(lab: Pixels) -> Pixels:

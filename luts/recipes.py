@@ -10,7 +10,6 @@ Names and looks are those of `editor.tools.PRESETS`.
 from __future__ import annotations
 
 import argparse
-import json
 
 from luts.blocks import (
     Pixels,
@@ -25,7 +24,7 @@ from luts.blocks import (
     split_tone,
     tone,
 )
-from luts.writer import FOLDER, SIZES, Recipe, cube_error, smallest_grid, write_cubes
+from luts.writer import FOLDER, Recipe, print_errors, write_cubes
 
 # Clean looks: the picture as it is, at its best or in another weather.
 
@@ -59,7 +58,8 @@ def vivid(rgb: Pixels) -> Pixels:
     """More of every colour, calm skin, a firm curve; greys stay grey."""
     rgb = tone(rgb, (0, 0), (0.22, 0.155), (0.5, 0.52), (0.78, 0.86), (1, 1))
     rgb = saturate(rgb, 2.3)
-    return finish(hue_curves(rgb, chroma={29: 1.05, 53: 0.88, 110: 1.1, 142: 1.15, 264: 1.0, 330: 1.05}))
+    rgb = hue_curves(rgb, chroma={29: 1.05, 53: 0.88, 110: 1.1, 142: 1.15, 264: 1.0, 330: 1.05})
+    return finish(rgb, roll_off=20)
 
 
 def north(rgb: Pixels) -> Pixels:
@@ -195,17 +195,8 @@ def faded_al2(rgb: Pixels) -> Pixels:
 def _teal_and_orange(rgb: Pixels, teal: Tint, orange: Tint, gather: float, foliage: float) -> Pixels:
     """`gather` 0..1 is how far hues move to the two poles, `foliage` the chroma that greens keep."""
     turn = {29: 16, 53: 4, 85: -16, 110: -30, 142: -20, 170: 18, 205: 0, 264: -54, 300: -40, 340: 18}
-    chroma: dict[float, float] = {
-        29: 1.05,
-        53: 1.12,
-        90: 0.9,
-        120: foliage,
-        150: foliage,
-        205: 1.1,
-        264: 0.95,
-        300: 0.5,
-        340: 0.6,
-    }
+    greens: dict[float, float] = {120: foliage, 150: foliage}
+    chroma: dict[float, float] = {29: 1.05, 53: 1.12, 90: 0.9, **greens, 205: 1.1, 264: 0.95, 300: 0.5, 340: 0.6}
     rgb = hue_curves(rgb, turn={hue: gather * angle for hue, angle in turn.items()}, chroma=chroma)
     return split_tone(rgb, shadows=teal, highlights=orange, protect_skin=0.9)
 
@@ -213,7 +204,7 @@ def _teal_and_orange(rgb: Pixels, teal: Tint, orange: Tint, gather: float, folia
 def teal_and_orange_1(rgb: Pixels) -> Pixels:
     """The classic, in balance."""
     rgb = tone(rgb, (0, 0), (0.22, 0.18), (0.5, 0.5), (0.78, 0.81), (1, 1))
-    rgb = finish(_teal_and_orange(rgb, teal=(205, 0.042), orange=(62, 0.042), gather=0.7, foliage=0.7))
+    rgb = finish(_teal_and_orange(rgb, teal=(205, 0.046), orange=(62, 0.050), gather=0.7, foliage=0.7))
     return matte(rgb, (0.014, 0.02, 0.022))
 
 
@@ -227,8 +218,9 @@ def teal_and_orange_2(rgb: Pixels) -> Pixels:
 def teal_and_orange_3(rgb: Pixels) -> Pixels:
     """The blockbuster: hard curve, strong poles."""
     rgb = tone(rgb, (0, 0), (0.2, 0.1), (0.5, 0.5), (0.78, 0.88), (1, 1))
-    rgb = _teal_and_orange(rgb, teal=(206, 0.060), orange=(62, 0.060), gather=1, foliage=0.55)
-    return matte(finish(saturate(rgb, 1.3)), (0.01, 0.016, 0.018))
+    rgb = saturate(rgb, 1.7)
+    rgb = _teal_and_orange(rgb, teal=(206, 0.080), orange=(62, 0.072), gather=1, foliage=0.55)
+    return matte(finish(rgb), (0.01, 0.016, 0.018))
 
 
 def teal_and_orange_4(rgb: Pixels) -> Pixels:
@@ -283,7 +275,7 @@ def ultra(rgb: Pixels) -> Pixels:
     """Everything at full: open shadows snap into hard midtones, colours at the limit."""
     rgb = tone(rgb, (0, 0), (0.15, 0.05), (0.32, 0.21), (0.62, 0.77), (0.82, 0.93), (1, 1))
     rgb = hue_curves(saturate(rgb, 2.7), chroma={29: 1, 53: 0.95, 142: 1.1, 200: 1, 264: 1.0, 330: 1})
-    return finish(rgb)
+    return finish(rgb, roll_off=20)
 
 
 def firecracker(rgb: Pixels) -> Pixels:
@@ -392,39 +384,26 @@ RECIPES: dict[str, Recipe] = {
     "negative": negative,
 }
 
-# Nodes a side of the cubes that miss the bar on the writer's coarsest grid, by `--measure`.
+# Nodes a side of the cubes for which the writer's coarsest grid is too coarse or close to it, by `--measure`.
 GRIDS = {
-    **dict.fromkeys(("action", "faded_Retro", "faded_Vista", "fortune"), 21),
-    **dict.fromkeys(("teal_and_orange_1", "teal_and_orange_4", "teal_and_orange_6"), 21),
-    **dict.fromkeys(("lovely_day", "north", "enchanted", "firecracker", "cyberpunk"), 25),
-    **dict.fromkeys(("teal_and_orange_3", "teal_and_orange_5"), 25),
-    **dict.fromkeys(("vivid", "spring"), 29),
+    **dict.fromkeys(("lovely_day", "action", "purple_rain", "spring", "fortune", "firecracker"), 21),
+    **dict.fromkeys(("faded_Retro", "faded_Vista"), 21),
+    **dict.fromkeys(("teal_and_orange_1", "teal_and_orange_2", "teal_and_orange_4", "teal_and_orange_6"), 21),
+    **dict.fromkeys(("north", "teal_and_orange_3", "teal_and_orange_5", "enchanted", "cyberpunk"), 25),
+    "vivid": 29,
     "ultra": 33,
 }
 
 
 def main() -> None:
-    """Write the cubes, or measure them."""
+    """Write the cubes, or print their errors."""
     parser = argparse.ArgumentParser(prog="python -m luts.recipes", description="Write the .cube presets.")
-    parser.add_argument("--measure", action="store_true", help="print the cubes' error instead; the last line is JSON")
+    parser.add_argument("--measure", action="store_true", help="print the cubes' errors instead; the last line is JSON")
     if parser.parse_args().measure:
-        print_errors()
-        return
-    paths = write_cubes(RECIPES, GRIDS)
-    print(f"{len(paths)} presets in {FOLDER}, {sum(p.stat().st_size for p in paths) / 1e6:.2f} MB")
-
-
-def print_errors() -> None:
-    """A table of CIEDE2000 between recipe and cube for each look, then the same as JSON."""
-    print(f"{'':20} nodes  photos p99   max  random p99   max  enough")
-    rows = {}
-    for name, recipe in RECIPES.items():
-        size = GRIDS.get(name, SIZES[0])
-        row = cube_error(recipe, size)
-        rows[name] = {"nodes": size, "enough": smallest_grid(recipe), **row}
-        figures = "{photos_p99:12.3f}{photos_max:6.2f}{random_p99:12.3f}{random_max:6.2f}".format(**row)
-        print(f"{name:20} {size:5}{figures}{rows[name]['enough']:8}")
-    print(json.dumps(rows))
+        print_errors(RECIPES, GRIDS)
+    else:
+        paths = write_cubes(RECIPES, GRIDS)
+        print(f"{len(paths)} presets in {FOLDER}, {sum(p.stat().st_size for p in paths) / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ on photos and on random colours; the smallest of `SIZES` whose 99th percentiles 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -62,6 +63,19 @@ def smallest_grid(recipe: Recipe) -> int:
         if max(figures["photos_p99"], figures["random_p99"]) <= BAR:
             break
     return size
+
+
+def print_errors(recipes: Mapping[str, Recipe], grids: Mapping[str, int]) -> None:
+    """Print each cube's CIEDE2000 error and the smallest grid that would do, then the same as one JSON line."""
+    print(f"{'':20} nodes  photos p99   max  random p99   max  enough")
+    rows = {}
+    for name, recipe in recipes.items():
+        size = grids.get(name, SIZES[0])
+        errors, enough = cube_error(recipe, size), smallest_grid(recipe)
+        rows[name] = {"nodes": size, "enough": enough, **errors}
+        figures = "{photos_p99:12.3f}{photos_max:6.2f}{random_p99:12.3f}{random_max:6.2f}".format(**errors)
+        print(f"{name:20} {size:5}{figures}{enough:8}")
+    print(json.dumps(rows))
 
 
 @cache
