@@ -247,9 +247,8 @@ def decoded(
 
 def _describe(path: Path, container: InputContainer, stream: VideoStream, frame: VideoFrame) -> Clip:
     """The Clip of an open file, from its headers and one decoded frame."""
-    orientation = next(
-        (Orientation.from_matrix(bytes(d)) for d in frame.side_data if d.type == SideData.DISPLAYMATRIX), Orientation()
-    )
+    matrix = frame.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]  # the stub knows no keys
+    orientation = Orientation() if matrix is None else Orientation.from_matrix(bytes(matrix))
     width, height = (frame.height, frame.width) if orientation.transpose else (frame.width, frame.height)
     aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
     rate = stream.average_rate or stream.guessed_rate or Fraction(25)

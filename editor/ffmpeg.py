@@ -163,6 +163,7 @@ def _sound_options(clip: Clip, source: int) -> list[str]:
     for number, sound in enumerate(clip.sounds):
         options += ["-map", f"{source}:{sound.index}", f"-c:a:{number}", "copy" if sound.is_copied else "aac"]
         options += [] if sound.is_copied else [f"-b:a:{number}", AAC_RATE]
+        options += [f"-map_metadata:s:a:{number}", f"{source}:s:{sound.index}"]
     return options
 
 

@@ -66,13 +66,13 @@ def _pump(
     with source, sink:
         stream = _rgb_stream(sink, clip, source.streams.video[0])
         for packet, graded in _in_order(source.demux(source.streams.video[0]), clip, render):
-            out = av.Packet(graded)
+            out = av.Packet(graded.data)  # type: ignore[arg-type]  # any buffer
             out.stream, out.time_base = stream, packet.time_base
             out.pts = out.dts = packet.pts
             out.duration = packet.duration
             out.is_keyframe = True
             sink.mux(out)
-            report(float(packet.pts * packet.time_base))
+            report(float((packet.pts or 0) * packet.time_base))
 
 
 def _rgb_stream(sink: OutputContainer, clip: Clip, like: VideoStream) -> VideoStream:
@@ -91,7 +91,7 @@ def _in_order(
         for packet in packets:
             if not packet.size:
                 continue
-            pixels = np.frombuffer(packet, "<u2").reshape(clip.height, clip.width, 3)
+            pixels = np.frombuffer(memoryview(packet), "<u2").reshape(clip.height, clip.width, 3)
             waiting.append((packet, pool.submit(render, pixels)))
             if len(waiting) > THREADS:
                 yield waiting[0][0], waiting[0][1].result()

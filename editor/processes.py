@@ -20,7 +20,7 @@ _REASONS = {
 }
 
 
-class ExportStopped(UserError):
+class ExportStopped(UserError):  # noqa: N818 - asked for, not a fault
     """The export was cancelled; nothing is left behind."""
 
     def __init__(self) -> None:

@@ -7,6 +7,7 @@ matrices that swscale does not know take the export's own ffmpeg filters.
 from __future__ import annotations
 
 import io
+import math
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -28,7 +29,7 @@ _EXACT |= Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
 _SWSCALE_MATRICES = {"gbr": 1, "bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 5, "smpte240m": 7, "bt2020nc": 9}
 _SWSCALE_RANGES = {"tv": 1, "pc": 2}
 _SLACK = 0.001  # seconds; times typed or rounded to milliseconds still name their frame
-_REORDER = Fraction(1, 2)  # seconds; pictures this near are all decoded
+_REORDER = 0.5  # seconds; pictures this near are all decoded
 
 
 def read_frame(path: str | Path, seconds: float) -> NDArray[np.uint8]:
@@ -38,67 +39,66 @@ def read_frame(path: str | Path, seconds: float) -> NDArray[np.uint8]:
     """
     clip = probe(path)
     with opened(clip.path) as (container, stream):
-        frame = _frame_at(container, stream, Fraction(clip.start + seconds + _SLACK))
+        frame = _frame_at(container, stream, clip.start + seconds + _SLACK)
     if frame is None:
         raise UserError(f"{clip.path.name} cannot be decoded at {seconds:.1f} s: choose another time.")
     return to_rgb(clip, frame)
 
 
-def _frame_at(container: InputContainer, stream: VideoStream, time: Fraction) -> VideoFrame | None:
+def _frame_at(container: InputContainer, stream: VideoStream, time: float) -> VideoFrame | None:
     """The last frame not after `time`; the first frame when all are.
 
-    A key frame's index entry may lie before its own presentation time, and a key frame may follow
-    frames shown after it, so a seek that lands too late is repeated further back.
+    A key frame may be shown later than its index entry says, so a seek that lands too late is
+    repeated further back.
     """
     frame = None
-    for back in (0.0, 2.0, float("inf")):
-        first = back == float("inf") or time - Fraction(back) <= 0
-        _seek(container, stream, None if first else time - Fraction(back))
+    for goal in (time, time - 2, -math.inf):
+        _seek(container, stream, goal)
         frame = _last_until(container, stream, time)
-        if frame is not None and (first or frame.pts * frame.time_base <= time):
-            return frame
+        if frame is not None and frame.time <= time:
+            break
     return frame
 
 
-def _seek(container: InputContainer, stream: VideoStream, time: Fraction | None) -> None:
+def _seek(container: InputContainer, stream: VideoStream, time: float) -> None:
     """To the key frame at or before a time, or to the first one."""
-    base = stream.time_base or Fraction(1, av.time_base)
-    lowest = min(0, stream.start_time or 0)
+    first = min(0, stream.start_time or 0)
+    goal = first if time == -math.inf else int(time / (stream.time_base or 1))
     try:
-        container.seek(lowest if time is None else int(time / base), stream=stream)
-    except av.FFmpegError:  # no index and no key frame before it
-        container.seek(lowest, stream=stream)
+        container.seek(max(first, goal), stream=stream)
+    except av.FFmpegError:  # no index, and no key frame before it
+        container.seek(first, stream=stream)
 
 
-def _last_until(container: InputContainer, stream: VideoStream, time: Fraction) -> VideoFrame | None:
+def _last_until(container: InputContainer, stream: VideoStream, time: float) -> VideoFrame | None:
     """Decode from the current position to the last frame not after `time`, or to the first one."""
     shown = None
     for frame in decoded(container, stream, lambda packet: _is_far(packet, time)):
-        if frame.pts * frame.time_base > time:
+        if frame.time > time:
             return shown or frame
         shown = frame
     return shown
 
 
-def _is_far(packet: av.Packet, time: Fraction) -> bool:
+def _is_far(packet: av.Packet, time: float) -> bool:
     """True when the packet's picture, if no other refers to it, need not be decoded to show `time`."""
-    return packet.pts is not None and packet.pts * packet.time_base < time - _REORDER
+    return packet.pts is not None and float(packet.pts * packet.time_base) < time - _REORDER
 
 
 def to_rgb(clip: Clip, frame: VideoFrame) -> NDArray[np.uint8]:
     """A decoded frame of a clip as uint8 H×W×3 display RGB, upright."""
     if clip.is_hdr or clip.matrix not in _SWSCALE_MATRICES:
         return _through_ffmpeg(clip, frame)
-    pixels = frame.reformat(
+    rgb = frame.reformat(
         format="rgb24",
         src_colorspace=_SWSCALE_MATRICES[clip.matrix],
         src_color_range=_SWSCALE_RANGES[clip.range],
         interpolation=_EXACT,
-    ).to_ndarray()
-    return upright(clip, pixels)
+    )
+    return _upright(clip, rgb.to_ndarray().view(np.uint8))
 
 
-def upright(clip: Clip, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _upright(clip: Clip, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Stored pixels turned and flipped as the clip's orientation says."""
     turn = clip.orientation
     pixels = pixels.swapaxes(0, 1) if turn.transpose else pixels

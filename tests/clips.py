@@ -12,9 +12,8 @@ from editor.ffmpeg import executable
 
 def ffmpeg(*arguments, data=None):
     """Run ffmpeg; a failure shows its words."""
-    result = subprocess.run(
-        [executable(), "-v", "error", "-nostdin", "-y", *map(str, arguments)], input=data, capture_output=True
-    )
+    command = [executable(), "-v", "error", "-nostdin", "-y", *map(str, arguments)]
+    result = subprocess.run(command, check=False, input=data, capture_output=True)
     assert result.returncode == 0, result.stderr.decode()
     return result.stdout
 
@@ -81,6 +80,12 @@ def packets(path: Path, kind: str) -> list[tuple[float, bytes]]:
     with av.open(str(path)) as container:
         stream = next(s for s in container.streams if s.type == kind)
         return sorted((float(p.pts * p.time_base), bytes(p)) for p in container.demux(stream) if p.size)
+
+
+def listing(path: Path) -> str:
+    """What ffmpeg says about a file."""
+    command = [executable(), "-hide_banner", "-i", str(path)]
+    return subprocess.run(command, check=False, capture_output=True, text=True).stderr
 
 
 def times(path: Path, kind: str = "video") -> list[float]:

@@ -1,6 +1,5 @@
 """The commands as data, and the escaping and the colour chain proven on ffmpeg itself."""
 
-import subprocess
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +11,7 @@ from editor import ffmpeg
 from editor.clip import Clip, ColorTags, Orientation, Sound
 from editor.cube import Cube, write_cube
 from editor.lut import Lut
+from tests.clips import ffmpeg as run_ffmpeg
 
 CLIP = Clip(
     path=Path("/films/day one.mov"),
@@ -150,14 +150,9 @@ def test_any_file_name_reaches_the_filter(tmp_path, name):
     write_cube(Cube(table=inverting.table), folder / name)
     pixels = np.array([[[0, 128, 255], [10, 20, 30]]], np.uint8)
     graph = f"format=gbrp,lut3d=file={ffmpeg.escape(str(folder / name))}:interp=tetrahedral,format=rgb24"
-    result = subprocess.run(
-        [ffmpeg.executable(), "-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "2x1", "-i", "pipe:0"]
-        + ["-vf", graph, "-f", "rawvideo", "pipe:1"],
-        input=pixels.tobytes(),
-        capture_output=True,
-    )
-    assert result.stderr == b""
-    assert np.abs(np.frombuffer(result.stdout, np.uint8).reshape(1, 2, 3) - (255.0 - pixels)).max() <= 1
+    source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "2x1", "-i", "pipe:0")
+    found = run_ffmpeg(*source, "-vf", graph, "-f", "rawvideo", "pipe:1", data=pixels.tobytes())
+    assert np.abs(np.frombuffer(found, np.uint8).reshape(1, 2, 3) - (255.0 - pixels)).max() <= 1
 
 
 BT = {"bt709": (0.2126, 0.0722), "smpte170m": (0.299, 0.114), "bt2020nc": (0.2627, 0.0593)}
@@ -172,14 +167,9 @@ def test_conversion_to_rgb_is_the_matrix_of_the_standard(matrix, limits):
     stored = np.tile(np.repeat(y, 2), 2).tobytes() + u.tobytes() + v.tobytes()
     # point sampling, so that neighbouring test colours do not mix
     chain = ",".join(ffmpeg.rgb_filters(clip)).replace("f=bicubic", "f=point")
-    result = subprocess.run(
-        [ffmpeg.executable(), "-v", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "8x2", "-i", "pipe:0"]
-        + ["-vf", chain, "-f", "rawvideo", "-pix_fmt", "gbrpf32le", "pipe:1"],
-        input=stored,
-        capture_output=True,
-        check=True,
-    )
-    g, b, r = np.frombuffer(result.stdout, "<f4").reshape(3, 2, 8)[:, 0, ::2].astype(float)
+    source = ("-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "8x2", "-i", "pipe:0")
+    found = run_ffmpeg(*source, "-vf", chain, "-f", "rawvideo", "-pix_fmt", "gbrpf32le", "pipe:1", data=stored)
+    g, b, r = np.frombuffer(found, "<f4").reshape(3, 2, 8)[:, 0, ::2].astype(float)
     kr, kb = BT[matrix]
     luma, chroma = ((y - 16.0) / 219, 224) if limits == "tv" else (y / 255.0, 255)
     expected_r = luma + 2 * (1 - kr) * (v - 128.0) / chroma
