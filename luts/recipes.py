@@ -95,7 +95,7 @@ def purple_rain(rgb: Pixels) -> Pixels:
         chroma={29: 0.75, 53: 0.75, 110: 0.45, 142: 0.4, 195: 0.7, 264: 1.05, 330: 1.15},
     )
     rgb = split_tone(rgb, shadows=(300, 0.078), highlights=(310, 0.050), protect_skin=0.5)
-    return matte(finish(rgb), (0.028, 0.012, 0.04), (0.98, 0.955, 0.995))
+    return matte(finish(rgb, roll_off=6), (0.028, 0.012, 0.04), (0.98, 0.955, 0.995))
 
 
 def spring(rgb: Pixels) -> Pixels:
@@ -256,7 +256,7 @@ def fortune(rgb: Pixels) -> Pixels:
         chroma={29: 1.05, 53: 1.0, 85: 1.3, 110: 1.0, 142: 0.5, 195: 0.4, 264: 0.4, 330: 0.6},
     )
     rgb = split_tone(rgb, shadows=(55, 0.028), highlights=(82, 0.074))
-    return matte(finish(rgb), (0.02, 0.014, 0.008), (0.985, 0.94, 0.8))
+    return matte(finish(rgb, roll_off=7), (0.02, 0.014, 0.008), (0.985, 0.94, 0.8))
 
 
 def enchanted(rgb: Pixels) -> Pixels:
@@ -287,7 +287,7 @@ def firecracker(rgb: Pixels) -> Pixels:
         chroma={29: 1.35, 53: 1.15, 85: 1.2, 110: 0.95, 142: 0.6, 195: 0.35, 264: 0.45, 330: 1.1},
     )
     rgb = split_tone(rgb, shadows=(25, 0.060), highlights=(52, 0.080))
-    return matte(finish(rgb), (0.03, 0.012, 0.01), (0.985, 0.92, 0.8))
+    return matte(finish(rgb, roll_off=8), (0.03, 0.012, 0.01), (0.985, 0.92, 0.8))
 
 
 def cyberpunk(rgb: Pixels) -> Pixels:
@@ -299,7 +299,7 @@ def cyberpunk(rgb: Pixels) -> Pixels:
         chroma={29: 1.2, 53: 1.1, 95: 0.5, 142: 0.7, 195: 1.2, 264: 1.3, 330: 1.3},
     )
     rgb = split_tone(rgb, shadows=(222, 0.080), highlights=(335, 0.12))
-    return finish(matte(rgb, (0.012, 0.06, 0.13), (0.995, 0.93, 0.99)))
+    return finish(matte(rgb, (0.012, 0.06, 0.13), (0.995, 0.93, 0.99)), roll_off=8)
 
 
 def darkness(rgb: Pixels) -> Pixels:
@@ -386,11 +386,11 @@ RECIPES: dict[str, Recipe] = {
 
 # Nodes a side of the cubes for which the writer's coarsest grid is too coarse or close to it, by `--measure`.
 GRIDS = {
-    **dict.fromkeys(("lovely_day", "action", "purple_rain", "spring", "fortune", "firecracker"), 21),
+    **dict.fromkeys(("lovely_day", "action", "purple_rain", "spring", "fortune"), 21),
     **dict.fromkeys(("faded_Retro", "faded_Vista"), 21),
     **dict.fromkeys(("teal_and_orange_1", "teal_and_orange_2", "teal_and_orange_4", "teal_and_orange_6"), 21),
-    **dict.fromkeys(("north", "teal_and_orange_3", "teal_and_orange_5", "enchanted", "cyberpunk"), 25),
-    "vivid": 29,
+    **dict.fromkeys(("north", "teal_and_orange_5", "enchanted", "firecracker", "cyberpunk"), 25),
+    **dict.fromkeys(("vivid", "teal_and_orange_3"), 29),
     "ultra": 33,
 }
 

@@ -86,9 +86,10 @@ def test_the_file_is_what_the_recipe_makes(name):
     np.testing.assert_allclose(cube.table, made, rtol=0, atol=1.01e-4)
 
 
-def test_written_files_are_the_folder_files_byte_for_byte(tmp_path):
-    for path in write_cubes({name: RECIPES[name] for name in ("negative", "vivid")}, GRIDS, tmp_path):
-        assert path.read_bytes() == (FOLDER / path.name).read_bytes()
+def test_the_writer_writes_the_folder_file_byte_for_byte(tmp_path):
+    """On a look of exact arithmetic, which no processor rounds differently."""
+    (path,) = write_cubes({"negative": RECIPES["negative"]}, GRIDS, tmp_path)
+    assert path.read_bytes() == (FOLDER / "negative.cube").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["faded_Retro", "ultra", "negative"])
