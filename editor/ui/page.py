@@ -8,12 +8,12 @@ from typing import Any
 
 import gradio as gr
 
-from editor.ui import edit
+from editor.ui import compare, edit
 from editor.ui.context import Context
-from editor.ui.theme import page_options
+from editor.ui.theme import asset, page_options
 
 # One line a tab: a module with TITLE and build(context).
-TABS: tuple[ModuleType, ...] = (edit,)
+TABS: tuple[ModuleType, ...] = (edit, compare)
 
 DAY = 24 * 60 * 60
 HEADER = (
@@ -35,6 +35,7 @@ def build(context: Context) -> gr.Blocks:
 
 def launch_options() -> dict[str, Any]:
     """Arguments of `launch`: address and limits from the environment, no links elsewhere, nothing shared."""
+    look = page_options()
     return {
         "server_name": os.environ.get("HOST", "127.0.0.1"),
         "server_port": int(os.environ.get("PORT", "7860")),
@@ -48,5 +49,7 @@ def launch_options() -> dict[str, Any]:
         "enable_monitoring": False,
         "footer_links": [],
         "show_error": False,
-        **page_options(),
+        **look,
+        "css": look["css"] + asset("judging.css"),
+        "head": f"{look['head']}<script>{asset('judging.js')}</script>",
     }
