@@ -99,9 +99,9 @@ def files(name: str) -> list[Path]:
 
         return [WEIGHTS]
     if name == "generative":
-        from student.generative import files as generative_files
+        from student.generative_planner import files as generative_files
 
-        return list(generative_files())
+        return generative_files()
     return []
 
 

@@ -33,10 +33,10 @@ LENGTHS = ((1, "1 word"), (3, "2-3 words"), (6, "4-6 words"), (10**9, "7 or more
 TOOL_KEYS = ("precision", "recall", "selection", "quality", "final")
 
 
-def answers(planner: Planner, prompts: Sequence[str], quiet: bool = False) -> list[Answer]:
-    """A planner's answers; in one batch where it has `answer_many`, else one by one."""
-    if hasattr(planner, "answer_many"):
-        return list(planner.answer_many(prompts))
+def answers(planner: Planner, prompts: Sequence[str], quiet: bool = False, batched: bool = False) -> list[Answer]:
+    """A planner's answers one by one, or its edits alone in batches where asked for and it has `plan_many`."""
+    if batched and hasattr(planner, "plan_many"):
+        return [Answer(edit, planner.name) for edit in planner.plan_many(prompts)]
     return [planner.answer(prompt) for prompt in tqdm(prompts, desc=planner.name, disable=quiet)]
 
 
@@ -145,7 +145,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     prompts = [row.intent for row in rows]
     name = arguments.planner or LABELLING
     for planner in dict.fromkeys([*([name] if arguments.planner else []), *YARDSTICKS]):
-        answered[planner] = answers(load_planner(planner), prompts, arguments.json)
+        answered[planner] = answers(load_planner(planner), prompts, arguments.json, arguments.batched)
     ordered = {name: answered.pop(name), **answered}
     return evaluate(name, rows, ordered, not arguments.no_look, arguments.resamples)
 
@@ -158,6 +158,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--against", type=Path, help="second labelling of the same intents, scored like a planner")
     parser.add_argument("--no-look", action="store_true", help="skip rendering: no look error")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples (default: 1000)")
+    parser.add_argument("--batched", action="store_true", help="plan in batches: faster, but no calibration error")
     parser.add_argument("--json", action="store_true", help="print the JSON line alone")
     parser.add_argument("--record", action="store_true", help=f"keep the result and rewrite {report.PAGE.name}")
     arguments = parser.parse_args(argv)

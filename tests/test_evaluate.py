@@ -103,16 +103,17 @@ def test_mistakes_give_one_sentence(data, tmp_path, capsys):
         main(["--data", str(data)])
 
 
-def test_batched_answers_are_used_where_a_planner_has_them():
+def test_batches_are_used_where_asked_for():
     class Batched(Fake):
-        def answer_many(self, prompts):
-            return [Answer(self.edits[p], self.name) for p in prompts]
+        def plan_many(self, prompts):
+            return [self.edits[p] for p in prompts]
 
         def answer(self, prompt):
             pytest.fail("asked one by one")
 
     planner = Batched("b", {row.intent: row.edit for row in ROWS})
-    assert [a.edit for a in evaluate.answers(planner, [r.intent for r in ROWS])] == [r.edit for r in ROWS]
+    given = evaluate.answers(planner, [r.intent for r in ROWS], batched=True)
+    assert [a.edit for a in given] == [r.edit for r in ROWS]
 
 
 def test_joining_keeps_the_data_rows_and_the_labelling_edits():
