@@ -64,8 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     planners = {name: LazyPlanner(name) for name in options.planners}
     context = Context(planners, Presets.builtin(), samples())
+    blocks = page.build(context)
+    blocks.launch(**page.launch_options(), prevent_thread_lock=True)
     planners[options.planners[0]].warm_up()
-    page.build(context).launch(**page.launch_options())
+    blocks.block_thread()
 
 
 if __name__ == "__main__":

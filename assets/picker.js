@@ -24,6 +24,7 @@ function draw() {
 function mark() {
   for (const button of list.children) button.setAttribute("aria-pressed", button.dataset.name === props.value);
 }
-watch("items", draw);
+// A name without quotes: gr.HTML takes every quoted word of this script for an event.
+watch(Object.keys({ items: 0 }), draw);
 watch("value", mark);
 draw();

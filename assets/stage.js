@@ -1,11 +1,11 @@
 // The before/after picture. Props: value (graded, data URL), before (original, data URL), problem (a sentence).
 const stage = element.querySelector(".stage");
 const frame = stage.querySelector(".frame");
-const before = stage.querySelector(".before");
-const after = stage.querySelector(".after");
+const before = stage.querySelector("img.before");
+const after = stage.querySelector("img.after");
 const split = stage.querySelector(".split");
 const hold = stage.querySelector(".hold");
-const problem = stage.querySelector(".problem");
+const problem = stage.querySelector("p.problem");
 
 // A picture replaces the shown one only when it is decoded: no flicker, and a late one never wins.
 const latest = new Map();
@@ -74,6 +74,7 @@ const refresh = () => {
   problem.textContent = props.problem || "";
   problem.hidden = !props.problem;
 };
-watch(["value", "before", "problem"], refresh);
+// Names without quotes: gr.HTML takes every quoted word of this script for an event.
+watch(Object.keys({ value: 0, before: 0, problem: 0 }), refresh);
 moveTo(50);
 refresh();

@@ -6,6 +6,8 @@ over the page's components.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -158,24 +160,23 @@ def thumbnails(context: Context, media: Media | None, looks: tuple[Look, ...]) -
     return [{"name": n, "label": preset_label(n), "image": pictures.get(n, "")} for n in names]
 
 
-def sample_cards(context: Context) -> list[dict[str, str]]:
-    """Small pictures and credits of the samples."""
-    return _sample_cards(context.samples, context.previews)
+def sample_cards(context: Context) -> Iterator[list[dict[str, str]]]:
+    """Small pictures and credits of the samples: the photos at once, then the clip, which may have to be made."""
+    cards: list[dict[str, str]] = []
+    for kind in ("image", "video"):
+        for sample in context.samples:
+            if sample.kind == kind:
+                with suppress(UserError):  # a sample that cannot be read is left out
+                    cards.append(_sample_card(sample, context.previews))
+        yield list(cards)
 
 
-@lru_cache(maxsize=4)
-def _sample_cards(samples: tuple[Sample, ...], previews: Previews) -> list[dict[str, str]]:
-    """A sample that cannot be read is left out."""
-    cards = []
-    for sample in samples:
-        try:
-            path = sample.loader()
-            image = previews.thumbnails(read_media(str(path), path.name), Presets())["none"]
-        except UserError:
-            continue
-        caption = f"{sample.credit} ({sample.licence})"
-        cards.append({"name": sample.name, "label": sample.name, "image": image, "caption": caption})
-    return cards
+@lru_cache(maxsize=64)
+def _sample_card(sample: Sample, previews: Previews) -> dict[str, str]:
+    path = sample.loader()
+    image = previews.thumbnails(read_media(str(path), path.name), Presets())["none"]
+    caption = f"{sample.credit} ({sample.licence})"
+    return {"name": sample.name, "label": sample.name, "image": image, "caption": caption}
 
 
 def clock(seconds: float) -> str:
