@@ -277,6 +277,7 @@ class Progress:
     voters: int
     complete: int  # pairs with the minimum of votes
     minimum_votes: int
+    at: int  # made when, Unix milliseconds
 
 
 def campaigns(engine: Engine) -> list[Progress]:
@@ -304,6 +305,6 @@ def campaigns(engine: Engine) -> list[Progress]:
     with Session(engine) as session:
         people = {row[0]: row[1] for row in session.execute(voters)}
         return [
-            Progress(c.id, c.title, pairs, int(votes), people.get(c.id, 0), int(done), c.minimum_votes)
+            Progress(c.id, c.title, pairs, int(votes), people.get(c.id, 0), int(done), c.minimum_votes, c.at)
             for c, pairs, votes, done in session.execute(query).all()
         ]

@@ -1,7 +1,7 @@
 """What the votes of a blind test mean: the paper's table, intervals, and checks of the voters.
 
-Raw votes are never touched: every figure is recomputed from the rows of `votes_frame`, whose query is
-the one source of every number on the results page.
+Raw votes are never touched: every figure is recomputed from the rows of `votes_query`, which the results
+page shows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, Select, select
 
 from editor.schema import Loading, Pair, Showing, Vote
 from editor.stats import ALPHA, bradley_terry, sign_test, wilson_interval
@@ -22,9 +22,9 @@ HURRIED_MS = 700  # median time to judge two pictures below which nobody can hav
 MIN_VOTES_TO_JUDGE_A_VOTER = 8
 
 
-def votes_frame(engine: Engine, campaign_id: str) -> pd.DataFrame:
-    """One row a vote with its pair: `winner` is a, b, neutral or both_bad."""
-    query = (
+def votes_query(campaign_id: str) -> Select[*tuple[Any, ...]]:
+    """One row a vote with its pair: the rows behind every number of a campaign's results."""
+    return (
         select(
             Pair.id.label("pair"),
             Pair.kind,
@@ -45,6 +45,11 @@ def votes_frame(engine: Engine, campaign_id: str) -> pd.DataFrame:
         .where(Pair.campaign_id == campaign_id)
         .order_by(Vote.at, Showing.id)
     )
+
+
+def votes_frame(engine: Engine, campaign_id: str) -> pd.DataFrame:
+    """The rows of `votes_query`, and `winner`: a, b, neutral or both_bad."""
+    query = votes_query(campaign_id)
     with engine.connect().execution_options(read_only=True) as connection:
         frame = pd.DataFrame(
             connection.execute(query).mappings().all(), columns=[c.name for c in query.selected_columns]

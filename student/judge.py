@@ -98,11 +98,11 @@ def endpoint_from_environment() -> Endpoint:
 
 def draw(sample: Sample) -> tuple[Pixels, Pixels, Pixels]:
     """Render a sample on its picture."""
+    from editor.gallery import picture_pixels
     from editor.pipeline import render
     from editor.presets import Presets
-    from editor.samples import sample_pixels
 
-    original = sample_pixels(sample.picture)
+    original = picture_pixels(sample.picture)
     presets = Presets.builtin()
     return original, render(original, sample.student, presets), render(original, sample.teacher, presets)
 

@@ -50,12 +50,3 @@ def lens_bar(group: str, **options: Any) -> gr.HTML:
 def arrival() -> gr.HTML:
     """Its `arrived` event comes when its tab is opened for the first time: only then is a tab's content made."""
     return gr.HTML("", js_on_load="trigger('arrived')", apply_default_css=False, elem_classes="arrival")
-
-
-def visitor() -> gr.Textbox:
-    """The browser's random number; the page fills it when it loads, and the server keeps only its pseudonym."""
-    box = gr.Textbox(visible=False, label="Visitor")
-    gr.on(
-        None, None, None, box, js="() => window.vibegrade.visitor()", api_visibility="private", show_progress="hidden"
-    )
-    return box

@@ -1,10 +1,12 @@
-"""Tables of the judging tabs as plain HTML: readable by machines for the blind, and narrow enough for a phone."""
+"""Tables of the judging tabs as plain HTML: readable for screen readers, and narrow enough for a phone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import pandas as pd
+from markupsafe import Markup, escape
 
 
 def html_table(
@@ -13,17 +15,18 @@ def html_table(
     caption: str,
     row_classes: Sequence[str] = (),
 ) -> str:
-    """A table; every cell is escaped, numbers are set right."""
-    head = "".join(f'<th scope="col">{escape(header)}</th>' for header in headers)
-    body = ""
-    for number, row in enumerate(rows):
-        marked = f' class="{escape(row_classes[number])}"' if row_classes and row_classes[number] else ""
-        first, *rest = row
-        cells = "".join(f"<td>{escape(str(cell))}</td>" for cell in rest)
-        body += f'<tr{marked}><th scope="row">{escape(str(first))}</th>{cells}</tr>'
-    return (
-        f'<div class="table" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    """A table whose first column names its rows; every cell but `Markup` is escaped."""
+    head = Markup().join(Markup('<th scope="col">{}</th>').format(header) for header in headers)
+    body = Markup()
+    for number, (first, *rest) in enumerate(rows):
+        marked = row_classes[number] if row_classes else ""
+        cells = Markup().join(Markup("<td>{}</td>").format(cell) for cell in rest)
+        body += Markup('<tr class="{}"><th scope="row">{}</th>{}</tr>').format(marked, first, cells)
+    return str(
+        Markup(
+            '<div class="table" tabindex="0" role="region" aria-label="{0}"><table><caption>{0}</caption>'
+            "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>"
+        ).format(caption, head, body)
     )
 
 
@@ -35,3 +38,27 @@ def percent(value: float | None, digits: int = 0) -> str:
 def interval(low: float, high: float, digits: int = 0) -> str:
     """An interval of shares: "12 to 34 %"."""
     return f"{low * 100:.{digits}f} to {high * 100:.{digits}f} %"
+
+
+def stack(*shares: tuple[str, int]) -> Markup:
+    """A bar of counts side by side: (CSS class, count). The counts stand in the table, so readers skip it."""
+    parts = Markup().join(
+        Markup('<i class="{}" style="flex-grow:{}"></i>').format(name, count) for name, count in shares if count
+    )
+    return Markup('<span class="stack" aria-hidden="true">{}</span>').format(parts)
+
+
+def whisker(value: float, low: float, high: float, middle: float = 0.5) -> Markup:
+    """A share with its interval on a line from 0 to 1, and a mark at `middle`."""
+    style = f"--value:{value};--low:{low};--high:{high};--middle:{middle}"
+    return Markup('<span class="whisker" aria-hidden="true" style="{}"><i></i><b></b></span>').format(style)
+
+
+def sentence(text: str, tag: str = "p") -> str:
+    """Escaped text in an element."""
+    return f"<{tag}>{escape(text)}</{tag}>"
+
+
+def records(frame: pd.DataFrame) -> Iterator[Any]:
+    """The rows of a frame, columns as attributes; untyped, unlike pandas' own."""
+    return iter(frame.itertuples())
