@@ -65,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     planners = {name: LazyPlanner(name) for name in options.planners}
     context = Context(planners, Presets.builtin(), samples())
     blocks = page.build(context)
-    blocks.launch(**page.launch_options(), prevent_thread_lock=True)
+    _, address, _ = blocks.launch(**page.launch_options(), prevent_thread_lock=True)
+    print(f"Vibegrade is at {address} (Ctrl+C ends it)", flush=True)
     planners[options.planners[0]].warm_up()
     blocks.block_thread()
 

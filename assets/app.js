@@ -1,6 +1,6 @@
 // What the page does beyond its components: drop and paste anywhere, example vibes, downloads.
 (() => {
-  const input = () => document.querySelector('[data-testid="Open-upload-button"]');
+  const input = () => document.querySelector('#bar input[type=file]');
   const accept = "image/*,video/*,.heic,.heif,.avif,.tif,.tiff,.mkv,.mov,.webm,.cube,.json";
 
   function open(file) {

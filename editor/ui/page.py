@@ -49,6 +49,8 @@ def launch_options() -> dict[str, Any]:
         "enable_monitoring": False,
         "footer_links": [],
         "show_error": False,
+        "quiet": True,
+        "_frontend": False,  # else Gradio gives up when its own address is slow to answer on a busy machine
         **look,
         "css": look["css"] + asset("judging.css"),
         "head": f"{look['head']}<script>{asset('judging.js')}</script>",
