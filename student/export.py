@@ -1,0 +1,107 @@
+"""From a training run to the weights that ship: 8-bit matrices, decoding constants, neighbours, figures.
+
+`python -m student.export RUN` writes `student/weights/`. Everything is chosen and reported on validation
+with the exported files themselves, after quantisation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from editor.tools import TOOLS
+from student import heads, metrics, tuning
+from student.dataset import DATA, load, read_rows
+from student.fast import INDEX_FILE
+from student.heads import Decoding
+from student.model import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS, WEIGHTS_FILE, FastModel, prepare
+from student.network import export, save_tensors
+from student.train import RUNS
+
+INDEX_DIMENSIONS = 64
+
+
+def write_weights(run: Path, folder: Path) -> dict[str, Any]:
+    """Write a run's weights into `folder`; returns validation scores of what was written."""
+    from safetensors.torch import load_file
+    from transformers import AutoConfig
+
+    options = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    encoder = AutoConfig.from_pretrained(options["base"])
+    folder.mkdir(parents=True, exist_ok=True)
+    save_tensors(export(load_file(run / "best.safetensors")), folder / WEIGHTS_FILE)
+    shutil.copyfile(Path(options["base"]) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+    config = {
+        "name": options["name"],
+        "heads": encoder.num_attention_heads,
+        "layers": encoder.num_hidden_layers,
+        "epsilon": encoder.layer_norm_eps,
+        "decoding": asdict(Decoding()),
+    }
+    _write_config(folder, config)
+    model = FastModel(folder)
+    rows = load("validation")
+    outputs = np.stack([model.outputs(row.intent) for row in rows])
+    teacher = metrics.Vectors.of([row.edit for row in rows])
+    config["decoding"] = asdict(tuning.fit(outputs, teacher))
+    _write_config(folder, config)
+    write_index(model, folder)
+    return report(outputs, teacher, Decoding.from_dict(config["decoding"]))
+
+
+def _write_config(folder: Path, config: dict[str, Any]) -> None:
+    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+
+
+def write_index(model: FastModel, folder: Path, dimensions: int = INDEX_DIMENSIONS) -> None:
+    """The recorded intents in the student's space, projected on its principal axes and rounded to 8 bits."""
+    texts = [prepare(row.intent) for row in read_rows(DATA / "train.jsonl")]
+    vectors = model.encode_many(texts)
+    mean = vectors.mean(axis=0)
+    _, axes = np.linalg.eigh(np.cov((vectors - mean).T))
+    projection = axes[:, ::-1][:, :dimensions]
+    projected = (vectors - mean) @ projection
+    scale = 127 / np.abs(projected).max(axis=1, keepdims=True)
+    np.savez(
+        folder / INDEX_FILE,
+        mean=mean.astype(np.float32),
+        projection=projection.astype(np.float32),
+        vectors=np.round(projected * scale).astype(np.int8),
+    )
+
+
+def report(outputs: NDArray[np.float64], teacher: metrics.Vectors, decoding: Decoding) -> dict[str, Any]:
+    """Scores of the decoded outputs and the expected calibration error of each tool's confidence."""
+    student = metrics.Vectors.of([heads.decode(row, decoding) for row in outputs])
+    outcomes = metrics.compare(teacher, student)
+    scores = metrics.score(outcomes, resamples=0)
+    sure = [heads.confidence(row, decoding) for row in outputs]
+    for i, tool in enumerate(TOOLS):
+        right = teacher.used[:, i] == student.used[:, i]
+        if tool == "filter":
+            right &= teacher.preset == student.preset
+        confidence = np.array([c[tool] for c in sure])
+        scores[tool]["calibration_error"] = round(tuning.expected_calibration_error(confidence, right), 4)
+    return scores
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Export a run and print its validation scores as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m student.export", description="Write a run's weights to ship.")
+    parser.add_argument("run", help="name of the run under student/runs, or its folder")
+    parser.add_argument("--folder", type=Path, default=WEIGHTS, help="where to write")
+    options = parser.parse_args(arguments)
+    run = RUNS / options.run if (RUNS / options.run).exists() else Path(options.run)
+    print(json.dumps(write_weights(run, options.folder)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""What the fast student puts out, and how it becomes an edit. NumPy only; knows no network.
+
+One row of 66 raw outputs: three tool-use logits; for Adjust and Selective Adjust a direction (any length)
+and the logarithm of the vector's length; 33 preset logits; the intensity's logit. Vectors are those of
+`student.metrics`, so that what is learnt is what is measured; direction and length are apart because a
+cosine leaves the length free, and a mean over unsure values would make every edit timid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from editor.tools import (
+    ADJUST_PARAMETERS,
+    COLORS,
+    PRESETS,
+    SELECTIVE_PARAMETERS,
+    TOOLS,
+    Adjust,
+    ColorShift,
+    Edit,
+    Filter,
+    SelectiveAdjust,
+    ToolName,
+    limits,
+)
+
+Floats = NDArray[np.float64]
+
+PRESET_NAMES = tuple(PRESETS)
+USE = slice(0, 3)
+ADJUST = slice(3, 18)
+ADJUST_LENGTH = 18
+SELECTIVE = slice(19, 31)
+SELECTIVE_LENGTH = 31
+PRESET = slice(32, 32 + len(PRESET_NAMES))
+INTENSITY = PRESET.stop
+OUTPUTS = INTENSITY + 1
+
+_LINEAR = [p for p in ADJUST_PARAMETERS if p != "hue"]
+_LIMITS = np.array([limits(p) for p in _LINEAR])  # (13, 2)
+_HALF_WIDTHS = (_LIMITS[:, 1] - _LIMITS[:, 0]) / 2
+_HUE_FLOOR = 0.13  # length of the hue part below which hue stays neutral: sin(15°/2)
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Constants chosen on validation, stored beside the weights."""
+
+    thresholds: tuple[float, float, float] = (0.5, 0.5, 0.5)  # a tool is used when its `tool_scores` lies above
+    strengths: tuple[float, float, float] = (1.0, 1.0, 1.0)  # factor on lengths and intensity
+    floor: float = 2.0  # values below it, in percent, are left neutral
+    use_scale: tuple[float, float, float] = (1.0, 1.0, 1.0)  # calibrated logit = scale · logit + shift
+    use_shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    preset_temperature: float = 1.0
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Decoding:
+        """From the JSON of a weights folder."""
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**values)
+
+
+def sigmoid(x: Floats) -> Floats:
+    """Logistic function, without overflow."""
+    return 0.5 * (1 + np.tanh(np.asarray(x, dtype=float) / 2))
+
+
+def softmax(x: Floats) -> Floats:
+    """Probabilities over the last axis."""
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def tool_scores(outputs: Floats) -> Floats:
+    """(..., 66) raw outputs → (..., 3) what speaks for using each tool, 0..1.
+
+    Adjust and Selective: the probability of use. Filter: that times the square root of the surest preset's
+    probability, so that no preset is better than a guessed one.
+    """
+    scores = sigmoid(outputs[..., USE])
+    scores[..., 2] *= np.sqrt(softmax(outputs[..., PRESET]).max(axis=-1))
+    return scores
+
+
+def decode(outputs: Floats, decoding: Decoding) -> Edit:
+    """The edit of one row of raw outputs (66,): whole numbers, inside their ranges."""
+    used = tool_scores(outputs) > decoding.thresholds
+    strength = decoding.strengths
+    adjust = _vector(outputs[ADJUST], outputs[ADJUST_LENGTH], strength[0])
+    selective = _vector(outputs[SELECTIVE], outputs[SELECTIVE_LENGTH], strength[1])
+    intensity = float(np.clip(np.round(100 * sigmoid(outputs[INTENSITY]) * strength[2]), 5, 100))
+    return Edit(
+        adjust=_adjust(adjust, decoding.floor) if used[0] else None,
+        selective_adjust=_selective(selective, decoding.floor) if used[1] else None,
+        filter=Filter(name=PRESET_NAMES[int(outputs[PRESET].argmax())], intensity=intensity) if used[2] else None,
+    )
+
+
+def confidence(outputs: Floats, decoding: Decoding) -> dict[ToolName, float]:
+    """Per tool the calibrated probability that the teacher would agree, 0..1.
+
+    Adjust and Selective: agree on using the tool or not. Filter: on that, and on the preset when it is used.
+    """
+    used = tool_scores(outputs) > decoding.thresholds
+    p = sigmoid(outputs[USE] * decoding.use_scale + decoding.use_shift)
+    agree = np.where(used, p, 1 - p)
+    if used[2]:
+        agree[2] *= softmax(outputs[PRESET] / decoding.preset_temperature).max()
+    return {tool: round(float(a), 4) for tool, a in zip(TOOLS, agree, strict=True)}
+
+
+def _vector(direction: Floats, log_length: float, strength: float) -> Floats:
+    length = strength * np.exp(np.clip(log_length, -5, 1.5))
+    return np.asarray(direction / max(float(np.linalg.norm(direction)), 1e-9) * length)
+
+
+def _whole(values: Floats, floor: float, low: Floats | float, high: Floats | float) -> Floats:
+    return np.clip(np.where(np.abs(values) < floor, 0, np.round(values)), low, high) + 0.0  # no -0
+
+
+def _adjust(vector: Floats, floor: float) -> Adjust:
+    values = _whole(vector[:13] * _HALF_WIDTHS, floor, _LIMITS[:, 0], _LIMITS[:, 1])
+    sine, cosine = 2 * vector[13], 1 - 2 * vector[14]  # see metrics.scale_adjust
+    turned = np.hypot(vector[13], vector[14]) >= _HUE_FLOOR
+    hue = float(np.round(np.rad2deg(np.arctan2(sine, cosine)) % 360)) if turned else 0.0
+    return Adjust(**dict(zip(_LINEAR, map(float, values), strict=True)), hue=hue % 360)
+
+
+def _selective(vector: Floats, floor: float) -> SelectiveAdjust:
+    values = dict(zip(SELECTIVE_PARAMETERS, _whole(vector * 100, floor, -100, 100), strict=True))
+    shifts = {c: ColorShift(saturation=values[c, "saturation"], luminance=values[c, "luminance"]) for c in COLORS}
+    return SelectiveAdjust(**shifts)

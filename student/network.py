@@ -1,0 +1,136 @@
+"""The fast student as a torch network, for training; `student.model` is its NumPy twin for serving.
+
+A pretrained text encoder (BERT, MPNet or, made bidirectional, Llama class), mean pooling to unit length,
+one hidden layer, parallel heads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from student import minilm
+from student.heads import OUTPUTS
+from student.model import SCALE, prepare, quantise
+
+
+class StudentNetwork(nn.Module):
+    """Token ids and mask (batch, tokens) → raw outputs (batch, 66), and logits of the rationale's words."""
+
+    def __init__(self, encoder: nn.Module, words: int, hidden: int = 512, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.encoder = encoder
+        width = int(encoder.config.hidden_size)  # type: ignore[union-attr, arg-type]
+        self.causal = encoder.config.model_type == "llama"  # type: ignore[union-attr]
+        self.hidden = nn.Linear(width, hidden)
+        self.out = nn.Linear(hidden, OUTPUTS)
+        self.words = nn.Linear(hidden, words)  # only a second lesson in training
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw outputs (batch, 66) and word logits (batch, words), float32."""
+        pooled = self.pool(ids, mask)
+        scaled = self.dropout(pooled * pooled.shape[-1] ** 0.5)  # unit variance again
+        hidden = self.dropout(functional.gelu(self.hidden(scaled)))
+        return self.out(hidden).float(), self.words(hidden).float()
+
+    def pool(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Mean of the last layer over real tokens, at unit length: (batch, width)."""
+        attention: Any = mask
+        if self.causal:  # an additive mask without the triangle lets every token see all others
+            attention = torch.zeros(mask.shape, dtype=torch.float32, device=mask.device)
+            attention = attention.masked_fill(mask == 0, -1e9)[:, None, None].expand(-1, 1, mask.shape[1], -1)
+        states = self.encoder(input_ids=ids, attention_mask=attention).last_hidden_state.float()
+        weights = mask[..., None].float()
+        return functional.normalize((states * weights).sum(1) / weights.sum(1), dim=-1)
+
+
+def load_encoder(base: str, dropout: float = 0.1) -> nn.Module:
+    """A pretrained encoder in float32 from a folder or a model's name."""
+    from transformers import AutoConfig, AutoModel
+
+    config = AutoConfig.from_pretrained(base)
+    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+        if hasattr(config, name):
+            setattr(config, name, dropout)
+    encoder: nn.Module = AutoModel.from_pretrained(base, config=config, dtype=torch.float32)
+    return encoder
+
+
+class Texts:
+    """Requests as token ids, ready to be padded into batches."""
+
+    def __init__(self, base: str, texts: Sequence[str]) -> None:
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        self.padding = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
+        cleaned = [prepare(text) or "." for text in texts]
+        self.ids: list[list[int]] = tokenizer(cleaned, truncation=True, max_length=minilm.MAX_TOKENS)["input_ids"]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def batch(self, which: Sequence[int] | NDArray[np.int_]) -> tuple[Tensor, Tensor]:
+        """Ids and mask (batch, tokens), padded to the longest."""
+        rows = [self.ids[i] for i in which]
+        longest = max(map(len, rows))
+        ids = torch.full((len(rows), longest), self.padding)
+        mask = torch.zeros((len(rows), longest), dtype=torch.long)
+        for i, row in enumerate(rows):
+            ids[i, : len(row)] = torch.tensor(row)
+            mask[i, : len(row)] = 1
+        return ids, mask
+
+    def by_length(self, order: NDArray[np.int_], size: int, pool: int = 50) -> list[NDArray[np.int_]]:
+        """`order` cut into batches of near-equal token count; only `pool` batches at a time are sorted."""
+        batches = []
+        for start in range(0, len(order), size * pool):
+            chunk = np.array(sorted(order[start : start + size * pool], key=lambda i: len(self.ids[i])))
+            batches += [chunk[i : i + size] for i in range(0, len(chunk), size)]
+        return batches
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, texts: Texts, batch: int = 128, half: bool = True) -> NDArray[np.float64]:
+    """Raw outputs (n, 66) of all texts, in their order."""
+    device = next(network.parameters()).device
+    network.eval()
+    outputs = np.zeros((len(texts), OUTPUTS))
+    for which in texts.by_length(np.arange(len(texts)), batch, pool=len(texts)):
+        ids, mask = (t.to(device) for t in texts.batch(which))
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            outputs[which] = network(ids, mask)[0].cpu().numpy()
+    network.train()
+    return outputs
+
+
+def export(state: dict[str, Tensor], positions: int = minilm.MAX_TOKENS) -> dict[str, NDArray[Any]]:
+    """A trained BERT-class network's tensors as `student.model` reads them: matrices in 8 bits."""
+    tensors: dict[str, NDArray[Any]] = {}
+    for key, tensor in state.items():
+        name = key.removeprefix("encoder.")
+        if name.startswith(("pooler.", "words.")) or name.endswith("position_ids"):
+            continue
+        values = tensor.detach().float().cpu().numpy()
+        if name == "embeddings.position_embeddings.weight":
+            values = values[:positions]
+        if values.ndim == 2:
+            tensors[name], tensors[name + SCALE] = quantise(values)
+        else:
+            tensors[name] = values
+    return tensors
+
+
+def save_tensors(tensors: dict[str, NDArray[Any]], path: Path) -> None:
+    """Write a safetensors file."""
+    from safetensors.numpy import save_file
+
+    save_file({name: np.ascontiguousarray(values) for name, values in tensors.items()}, path)

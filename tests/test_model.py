@@ -1,0 +1,184 @@
+"""The student's outputs, their decoding and calibration, and the NumPy forward pass against transformers."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy import special
+
+from editor.errors import UserError
+from editor.tools import PRESETS, Edit
+from student import heads, minilm, tuning
+from student.examples import Targets
+from student.heads import Decoding
+from student.metrics import Vectors
+from student.model import SCALE, FastModel, dequantise, prepare, quantise
+from student.network import StudentNetwork, Texts, export, predict, save_tensors
+from tests.tiny import TEXTS, tiny_bert
+
+torch.set_num_threads(1)  # tiny matrices: a second thread only waits
+
+EDITS = [
+    {"adjust": {"contrast": 15, "temperature": -30, "bloom": 20}},
+    {"adjust": {"hue": 180, "saturation": 60}, "filter": {"name": "ultra", "intensity": 35}},
+    {"adjust": {"hue": 330, "exposure": -25}},
+    {"selective_adjust": {"blue": {"saturation": -35, "luminance": 10}, "red": {"luminance": 5}}},
+    {"filter": {"name": "night_vision", "intensity": 80}},
+    {},
+]
+
+
+def raw(edit: Edit, sure: float = 8.0) -> np.ndarray:
+    """Raw outputs that mean exactly this edit."""
+    targets = Targets.of_edits([edit])
+    outputs = np.zeros(heads.OUTPUTS)
+    outputs[heads.USE] = np.where(targets.use[0] > 0.5, sure, -sure)
+    outputs[heads.ADJUST], outputs[heads.ADJUST_LENGTH] = 3.7 * targets.adjust[0], targets.adjust_length[0]
+    outputs[heads.SELECTIVE], outputs[heads.SELECTIVE_LENGTH] = targets.selective[0], targets.selective_length[0]
+    outputs[heads.PRESET] = 5 * targets.preset[0]
+    outputs[heads.INTENSITY] = special.logit(np.clip(targets.intensity[0], 1e-3, 1 - 1e-3))
+    return outputs
+
+
+@pytest.mark.parametrize("data", EDITS, ids=str)
+def test_decoding_returns_the_edit_that_outputs_mean(data):
+    edit = Edit.from_dict(data)
+    assert heads.decode(raw(edit), Decoding()) == edit
+
+
+def test_values_below_the_floor_stay_neutral_and_strengths_scale():
+    edit = Edit.from_dict({"adjust": {"contrast": 20, "shadows": 1}})
+    decoded = heads.decode(raw(edit), Decoding(strengths=(1.5, 1, 1)))
+    assert decoded == Edit.from_dict({"adjust": {"contrast": 30}})
+
+
+def test_outputs_far_outside_every_range_still_give_a_legal_edit():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        edit = heads.decode(rng.normal(0, 50, heads.OUTPUTS), Decoding())
+        assert Edit.from_dict(edit.to_dict()) == edit
+
+
+def test_softmax_and_sigmoid_agree_with_scipy():
+    x = np.random.default_rng(1).normal(0, 20, (5, 7))
+    assert heads.softmax(x) == pytest.approx(special.softmax(x, axis=-1))
+    assert heads.sigmoid(x) == pytest.approx(special.expit(x))
+
+
+def test_confidence_is_the_chance_of_the_decision_made():
+    outputs = raw(Edit.from_dict(EDITS[4]), sure=2.0)
+    sure = heads.confidence(outputs, Decoding())
+    assert sure["adjust"] == pytest.approx(special.expit(2.0), abs=1e-4)
+    chosen = special.softmax(outputs[heads.PRESET]).max()
+    assert sure["filter"] == pytest.approx(special.expit(2.0) * chosen, abs=1e-4)
+
+
+def test_quantising_errs_by_half_a_step_at_most():
+    matrix = np.random.default_rng(2).normal(0, 1, (40, 30)).astype(np.float32)
+    matrix[7] = 0
+    whole, scale = quantise(matrix)
+    back = dequantise({"m": whole, "m" + SCALE: scale})["m"]
+    assert np.all(np.abs(back - matrix) <= scale.astype(np.float32)[:, None] * 0.501)
+    assert not back[7].any()
+
+
+def test_targets_of_soft_outputs_average_students():
+    edit = Edit.from_dict(EDITS[1])
+    hard = Targets.of_edits([edit])
+    soft = Targets.of_outputs([raw(edit, 30)[None], raw(edit, 30)[None]])
+    assert soft.use == pytest.approx(hard.use, abs=1e-6)
+    assert soft.adjust == pytest.approx(hard.adjust, abs=1e-6)
+    mixed = hard.mixed(Targets.of_edits([Edit()]), 0.25)
+    assert mixed.use == pytest.approx(0.75 * hard.use)
+    assert mixed.adjust_length == pytest.approx(hard.adjust_length)  # an unused tool has no length to add
+
+
+def test_thresholds_are_those_of_the_best_final():
+    """Planted: the tool is used exactly when its probability is above 0.6."""
+    rng = np.random.default_rng(3)
+    edits, rows = [], []
+    for p in rng.uniform(0.05, 0.95, 400):
+        edit = Edit.from_dict({"adjust": {"contrast": 20}} if p > 0.6 else {})
+        outputs = raw(Edit.from_dict({"adjust": {"contrast": 20}}))
+        outputs[0] = special.logit(p)
+        edits.append(edit)
+        rows.append(outputs)
+    chosen = tuning.choose(np.array(rows), Vectors.of(edits))
+    assert chosen.thresholds[0] == pytest.approx(0.6, abs=0.03)
+
+
+def test_calibration_recovers_a_planted_scale_and_shift():
+    rng = np.random.default_rng(4)
+    logits = rng.normal(0, 2, (4000, 3))
+    used = rng.random((4000, 3)) < special.expit(0.5 * logits + 0.7)
+    names = np.array(list(PRESETS))
+    edits = [
+        Edit.from_dict(
+            {
+                "adjust": {"contrast": 10} if a else None,
+                "selective_adjust": {"red": {"saturation": 10}} if s else None,
+                "filter": {"name": str(names[i % 33]), "intensity": 50} if f else None,
+            }
+        )
+        for i, (a, s, f) in enumerate(used)
+    ]
+    outputs = np.zeros((4000, heads.OUTPUTS))
+    outputs[:, heads.USE] = logits
+    fitted = tuning.calibrate(outputs, Vectors.of(edits), Decoding())
+    assert fitted.use_scale == pytest.approx((0.5, 0.5, 0.5), abs=0.06)
+    assert fitted.use_shift == pytest.approx((0.7, 0.7, 0.7), abs=0.1)
+
+
+def test_calibration_error_of_a_worked_example():
+    """Two bins: confidence 0.95 right half the time (gap .45), 0.55 always right (gap .45), equal sizes."""
+    confidence = np.array([0.95, 0.95, 0.55, 0.55])
+    right = np.array([True, False, True, True])
+    assert tuning.expected_calibration_error(confidence, right) == pytest.approx(0.45)
+
+
+def test_preparing_cuts_folds_and_spells():
+    assert prepare("  ｇｏｌｄ\n hour ") == "gold hour"
+    assert prepare("🔥") == "fire"
+    assert len(prepare("a" * 100_000)) == minilm.MAX_CHARACTERS
+    assert prepare("\ud800warm") == "?warm"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A random student of tiny size as torch network and as weights folder."""
+    folder = tmp_path_factory.mktemp("tiny")
+    base = tiny_bert(folder / "base")
+    from transformers import AutoModel
+
+    torch.manual_seed(0)
+    network = StudentNetwork(AutoModel.from_pretrained(base, dtype=torch.float32), words=5, hidden=16)
+    tensors = export(network.state_dict())
+    weights = folder / "weights"
+    weights.mkdir()
+    save_tensors(tensors, weights / "student.safetensors")
+    (weights / "tokenizer.json").write_text((base / "tokenizer.json").read_text())
+    config = {"name": "tiny", "heads": 2, "layers": 2, "epsilon": 1e-12, "decoding": {"thresholds": [0.4, 0.5, 0.6]}}
+    (weights / "config.json").write_text(json.dumps(config))
+    for name, values in dequantise(tensors).items():  # the network gets the rounded weights too
+        if name in (state := network.state_dict()):
+            state[name].copy_(torch.from_numpy(values))
+        elif f"encoder.{name}" in state:
+            state[f"encoder.{name}"][: len(values)].copy_(torch.from_numpy(values))
+    return base, network, weights
+
+
+def test_numpy_forward_pass_equals_the_torch_network(tiny):
+    base, network, weights = tiny
+    expected = predict(network, Texts(str(base), TEXTS), half=False)
+    model = FastModel(weights)
+    assert np.stack([model.outputs(text) for text in TEXTS]) == pytest.approx(expected, abs=2e-4)
+
+
+def test_weights_remember_their_decoding(tiny):
+    assert FastModel(tiny[2]).decoding.thresholds == (0.4, 0.5, 0.6)
+
+
+def test_missing_weights_are_one_plain_sentence(tmp_path):
+    with pytest.raises(UserError, match="cannot be read"):
+        FastModel(tmp_path)
