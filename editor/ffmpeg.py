@@ -8,6 +8,7 @@ Sources: ffmpeg-filters(1), ffmpeg-utils(1) "Quoting and escaping", BT.2408 (HDR
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -47,8 +48,8 @@ def output_tags(clip: Clip) -> ColorTags:
     return ColorTags(clip.matrix, clip.tags.primaries, clip.tags.transfer, clip.range)
 
 
-def rgb_filters(clip: Clip) -> list[str]:
-    """From decoded pictures to upright, full-range, planar float RGB (display encoding, SDR)."""
+def rgb_filters(clip: Clip, pixel_format: str = "gbrpf32le") -> list[str]:
+    """From decoded pictures to upright, full-range, planar RGB (display encoding, SDR), float or integer."""
     filters = []
     if clip.orientation.transpose:
         filters.append("transpose=dir=cclock_flip")  # x and y swapped
@@ -57,7 +58,7 @@ def rgb_filters(clip: Clip) -> list[str]:
         filters.append("format=pix_fmts=gbrp|gbrp10|gbrp12|yuv444p|yuv444p10|yuv444p12")
     convert = f"zscale=w={clip.width}:h={clip.height}:f=bicubic:min={_ZSCALE_MATRICES[clip.matrix]}"
     convert += f":rin={_ZSCALE_RANGES[clip.range]}:m=gbr:r=full"
-    return [*filters, *(_tone_map(convert, clip) if clip.is_hdr else [convert, "format=gbrpf32le"])]
+    return [*filters, *(_tone_map(convert, clip) if clip.is_hdr else [convert]), f"format={pixel_format}"]
 
 
 def _tone_map(convert: str, clip: Clip) -> list[str]:
@@ -68,7 +69,6 @@ def _tone_map(convert: str, clip: Clip) -> list[str]:
         "format=gbrpf32le",
         f"tonemap=tonemap=mobius:param=0.5:desat=0:peak={HDR_PEAK / REFERENCE_WHITE:.4f}",
         "zscale=tin=linear:t=bt709",
-        "format=gbrpf32le",
     ]
 
 
@@ -113,10 +113,12 @@ def decode_command(clip: Clip) -> list[str]:
     """Source file to upright rgb48le pictures with their times, as NUT on standard output."""
     return [
         *_START,
+        *("-threads", "1"),  # rendering is slower, and each decoding thread holds pictures
         *source_input(clip),
         *("-map", f"0:{clip.video_index}"),
-        *("-vf", ",".join([*rgb_filters(clip), "format=gbrp16le", "format=rgb48le"])),
-        *("-fps_mode", "passthrough", "-enc_time_base:v", _time_base(clip), "-c:v", "rawvideo", "-f", "nut", "pipe:1"),
+        *("-vf", ",".join([*rgb_filters(clip, "gbrp16le"), "format=rgb48le"])),
+        *("-fps_mode", "passthrough", "-enc_time_base:v", _time_base(clip), "-c:v", "rawvideo"),
+        *(*_ONE_AT_A_TIME, "-f", "nut", "pipe:1"),
     ]
 
 
@@ -125,7 +127,7 @@ def encode_command(clip: Clip, target: Path, keep_gps: bool = True) -> list[str]
     return [
         *_START,
         "-copyts",  # the pictures come with final times; the source is shifted as ffmpeg would have done
-        *("-protocol_whitelist", "pipe", "-f", "nut", "-i", "pipe:0"),
+        *(*_ONE_AT_A_TIME, "-protocol_whitelist", "pipe", "-f", "nut", "-i", "pipe:0"),
         *("-itsoffset", f"{-clip.start:.6f}"),
         *source_input(clip),
         *("-map", "0:0", *_sound_options(clip, 1)),
@@ -140,10 +142,13 @@ def still_command(clip: Clip) -> list[str]:
     return [
         *_START,
         *("-protocol_whitelist", "pipe", "-f", "nut", "-i", "pipe:0"),
-        *("-vf", ",".join([*rgb_filters(clip), "zscale", "format=gbrp", "format=rgb24"])),
+        *("-vf", ",".join([*rgb_filters(clip, "gbrp"), "format=rgb24"])),
         *("-frames:v", "1", "-f", "rawvideo", "pipe:1"),
     ]
 
+
+_ONE_AT_A_TIME = ["-thread_queue_size", "1"]  # raw pictures are large, and eight would wait
+_THREADS = min(8, -(-(os.cpu_count() or 1) * 3 // 2))  # each holds pictures; 1080p feeds no more
 
 _START = [executable(), "-hide_banner", "-nostdin", "-nostats", "-v", "error", "-y"]
 
@@ -171,7 +176,7 @@ def _encoder_options(clip: Clip, source: int, keep_gps: bool) -> list[str]:
     """H.264 in MP4 with the source's timestamps; metadata from input number `source`."""
     places = ("location", "location-eng", "com.apple.quicktime.location.ISO6709")
     return [
-        *("-c:v", "libx264", "-preset", PRESET, "-crf", str(CRF)),
+        *("-c:v", "libx264", "-preset", PRESET, "-crf", str(CRF), "-rc-lookahead", "15", "-threads:v", str(_THREADS)),
         *("-fps_mode", "passthrough", "-enc_time_base:v", _time_base(clip)),
         *("-map_metadata", str(source), "-map_chapters", str(source)),
         *("-map_metadata:s:v:0", f"{source}:s:{clip.video_index}"),

@@ -6,6 +6,7 @@ so that every picture keeps its own time (variable frame rates). A few pictures 
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,7 +26,7 @@ from editor.clip import Clip
 from editor.ffmpeg import decode_command, encode_command
 from editor.processes import running
 
-THREADS = 2
+WORKERS = max(1, (os.cpu_count() or 1) // 4)  # pictures rendered at once; `render` itself has two threads
 _HEADER_ONLY = {"probesize": "32", "analyzeduration": "0", "fpsprobesize": "0"}  # else 20 pictures are held back
 
 Pixels = NDArray[np.uint16]
@@ -85,17 +86,13 @@ def _rgb_stream(sink: OutputContainer, clip: Clip, like: VideoStream) -> VideoSt
 def _in_order(
     packets: Iterator[av.Packet], clip: Clip, render: Callable[[Pixels], Pixels]
 ) -> Iterator[tuple[av.Packet, Pixels]]:
-    """Packets with their rendered pictures, in order; rendering runs ahead by one picture a thread."""
+    """Packets with their rendered pictures, in order, `WORKERS` at a time."""
     waiting: deque[tuple[av.Packet, Future[Pixels]]] = deque()
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         for packet in packets:
-            if not packet.size:
-                continue
-            pixels = np.frombuffer(memoryview(packet), "<u2").reshape(clip.height, clip.width, 3)
-            waiting.append((packet, pool.submit(render, pixels)))
-            if len(waiting) > THREADS:
-                yield waiting[0][0], waiting[0][1].result()
-                waiting.popleft()
-        while waiting:
-            yield waiting[0][0], waiting[0][1].result()
-            waiting.popleft()
+            if packet.size:
+                pixels = np.frombuffer(memoryview(packet), "<u2").reshape(clip.height, clip.width, 3)
+                waiting.append((packet, pool.submit(render, pixels)))
+            while len(waiting) >= (WORKERS if packet.size else 1):  # the last packet is empty
+                done, graded = waiting.popleft()
+                yield done, graded.result()
