@@ -42,7 +42,7 @@ class Ask(Base):
 
     __tablename__ = "asks"
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"), index=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     user_id: Mapped[str] = mapped_column(String(32), index=True)
     intent: Mapped[str] = mapped_column(Text)
     intent_key: Mapped[str] = mapped_column(Text, index=True)  # normalised: lower case, punctuation folded
@@ -213,3 +213,4 @@ class Rating(Base):
 
 
 Index("ix_exports_ask_id_kept", Export.ask_id, Export.kept_adjust, Export.kept_selective_adjust, Export.kept_filter)
+Index("ix_asks_project_id_planner", Ask.project_id, Ask.planner)

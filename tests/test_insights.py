@@ -2,7 +2,7 @@
 
 import pytest
 
-from editor.insights import DAY, QUERIES, Filters, planners, query
+from editor.insights import DAY, QUERIES, Filters, everything, funnel, percentiles, planners, query, sql
 from editor.planner import Answer
 from editor.store import Store, kept_tools
 from editor.tools import Edit
@@ -36,7 +36,7 @@ def ask(store, user, media, at, planner, prompt, latency):
 
 
 def test_funnel(engine):
-    assert query(engine, "funnel").iloc[0].to_dict() == {"started": 4, "asked": 3, "edited": 2, "exported": 2}
+    assert funnel(query(engine, "series")) == {"started": 4, "asked": 3, "edited": 2, "exported": 2}
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,15 @@ def test_funnel(engine):
     ],
 )
 def test_filters(engine, filters, started):
-    assert query(engine, "funnel", filters).iloc[0]["started"] == started
+    assert funnel(query(engine, "series", filters))["started"] == started
+
+
+def test_filters_reach_every_query(engine):
+    video = everything(engine, Filters(media="video", planner="student"))
+    assert video["exports"].iloc[0]["exports"] == 2
+    assert video["intents"].iloc[0]["asked"] == 1
+    assert video["changes"].iloc[0]["mean_change"] == pytest.approx(-20)
+    assert percentiles(video["latency"]).values.tolist() == [["student", 1, 21.0, 21.0, 21.0]]
 
 
 def test_exports_per_tool(engine):
@@ -73,14 +81,14 @@ def test_what_users_change_shows_the_planners_bias(engine):
 
 
 def test_latency_percentiles_are_nearest_rank(engine):
-    frame = query(engine, "latency").set_index("planner")
+    frame = percentiles(query(engine, "latency")).set_index("planner")
     assert frame.loc["student", ["p50_ms", "p95_ms", "worst_ms"]].tolist() == [20, 21, 21]
     assert frame.loc["knn", "p50_ms"] == 10
 
 
 def test_series_by_day(engine):
     frame = query(engine, "series")
-    assert frame.values.tolist() == [["1970-01-11", 2, 0], ["1970-01-12", 2, 2]]
+    assert frame.values.tolist() == [["1970-01-11", 2, 1, 0, 0], ["1970-01-12", 2, 2, 2, 2]]
 
 
 def test_planners_are_listed(engine):
@@ -91,3 +99,8 @@ def test_planners_are_listed(engine):
 def test_every_query_runs_on_an_empty_selection(engine, name):
     frame = query(engine, name, Filters(since=99 * DAY))
     assert frame.empty or frame.iloc[0].sum() == 0
+
+
+def test_without_filters_no_query_pays_for_them():
+    assert "selected" not in sql("exports")
+    assert "selected" in sql("exports", Filters(media="image"))

@@ -76,7 +76,7 @@ def upgrade() -> None:
     with op.batch_alter_table("asks", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_asks_at"), ["at"], unique=False)
         batch_op.create_index(batch_op.f("ix_asks_intent_key"), ["intent_key"], unique=False)
-        batch_op.create_index(batch_op.f("ix_asks_project_id"), ["project_id"], unique=False)
+        batch_op.create_index("ix_asks_project_id_planner", ["project_id", "planner"], unique=False)
         batch_op.create_index(batch_op.f("ix_asks_user_id"), ["user_id"], unique=False)
 
     op.create_table(
@@ -287,7 +287,7 @@ def downgrade() -> None:
     op.drop_table("pairs")
     with op.batch_alter_table("asks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_asks_user_id"))
-        batch_op.drop_index(batch_op.f("ix_asks_project_id"))
+        batch_op.drop_index("ix_asks_project_id_planner")
         batch_op.drop_index(batch_op.f("ix_asks_intent_key"))
         batch_op.drop_index(batch_op.f("ix_asks_at"))
 
