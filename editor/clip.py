@@ -34,8 +34,9 @@ HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # PQ, HLG
 
 # Names as ffmpeg's setparams filter spells them, by ISO/IEC 23091-2 code; 2 is "unspecified".
 UNKNOWN = "unknown"
-MATRICES = {0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco"}
+MATRICES = {0: "gbr", 1: "bt709", 2: UNKNOWN, 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco"}
 MATRICES |= {9: "bt2020nc", 10: "bt2020c", 14: "ictcp"}
+CONVERTIBLE = ("gbr", "bt709", "fcc", "bt470bg", "smpte170m", "ycgco", "bt2020nc")  # by zscale, with any other tags
 PRIMARIES = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020"}
 PRIMARIES |= {10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "ebu3213"}
 TRANSFERS = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "linear", 9: "log100"}
@@ -200,7 +201,10 @@ def _probe(path: Path, modified: int, size: int) -> Clip:
         frame = next(decoded(container, stream), None)
         if frame is None:
             raise UserError(f"{path.name} contains no pictures that can be decoded: choose another video.")
-        return _describe(path, container, stream, frame)
+        clip = _describe(path, container, stream, frame)
+    if clip.matrix not in CONVERTIBLE and not (clip.is_hdr and clip.matrix == "ictcp"):
+        raise UserError(f"{path.name} stores its colours as {clip.matrix}, an unusual way: export it again as BT.709.")
+    return clip
 
 
 @contextmanager
@@ -283,7 +287,7 @@ def _is_rgb(frame: VideoFrame) -> bool:
 def _tags(frame: VideoFrame) -> ColorTags:
     full = frame.format.name.startswith("yuvj")
     return ColorTags(
-        MATRICES.get(int(frame.colorspace), UNKNOWN),
+        MATRICES.get(int(frame.colorspace), f"code {int(frame.colorspace)}"),
         PRIMARIES.get(int(frame.color_primaries), UNKNOWN),
         TRANSFERS.get(int(frame.color_trc), UNKNOWN),
         "pc" if full else RANGES.get(int(frame.color_range), UNKNOWN),

@@ -22,8 +22,7 @@ REFERENCE_WHITE = 203  # cd/m² of HDR diffuse white
 HDR_PEAK = 1000  # cd/m² that still shows detail after tone mapping
 
 _ZSCALE_MATRICES = {"gbr": "gbr", "bt709": "709", "fcc": "fcc", "bt470bg": "470bg", "smpte170m": "170m"}
-_ZSCALE_MATRICES |= {"smpte240m": "240m", "ycgco": "ycgco", "bt2020nc": "2020_ncl", "bt2020c": "2020_cl"}
-_ZSCALE_MATRICES |= {"ictcp": "ictcp"}
+_ZSCALE_MATRICES |= {"ycgco": "ycgco", "bt2020nc": "2020_ncl", "ictcp": "ictcp"}
 _ZSCALE_RANGES = {"tv": "limited", "pc": "full"}
 
 

@@ -26,7 +26,7 @@ from editor.ffmpeg import still_command
 
 _EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
 _EXACT |= Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
-_SWSCALE_MATRICES = {"gbr": 1, "bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 5, "smpte240m": 7, "bt2020nc": 9}
+_SWSCALE_MATRICES = {"gbr": 1, "bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 5, "bt2020nc": 9}
 _SWSCALE_RANGES = {"tv": 1, "pc": 2}
 _SLACK = 0.001  # seconds; times typed or rounded to milliseconds still name their frame
 _REORDER = 0.5  # seconds; pictures this near are all decoded

@@ -312,6 +312,24 @@ def test_other_codecs_and_pixel_formats(tmp_path, presets, clip, name, options, 
     assert mean_delta_e(read_frame(graded, 0.2), expected) <= 1.5
 
 
+@EDITS
+def test_ycgco_is_graded_like_its_rgb(tmp_path, presets, edit):
+    options = ("-c:v", "libx264", "-crf", "4", "-pix_fmt", "yuv444p")
+    convert = "format=gbrp,zscale=m=ycgco:r=limited,format=yuv444p,setparams=colorspace=ycgco:range=tv"
+    source = raw(tmp_path / "in.mp4", picture(), "-vf", convert, *options)
+    graded = export(source, tmp_path, edit, presets)
+    assert mean_delta_e(read_frame(source, 0), picture()) < 1
+    assert mean_delta_e(read_frame(graded, 0), render(picture(), edit, presets)) <= 1.5
+
+
+@pytest.mark.parametrize("matrix", ["smpte240m", "bt2020c", "ictcp", "smpte2085"])
+def test_colours_that_cannot_be_converted_are_refused(tmp_path, clip, matrix):
+    tag = {"smpte240m": 7, "bt2020c": 10, "ictcp": 14, "smpte2085": 11}[matrix]
+    ffmpeg("-i", clip, "-c", "copy", "-bsf:v", f"h264_metadata=matrix_coefficients={tag}", tmp_path / "in.mp4")
+    with pytest.raises(UserError, match="stores its colours"):
+        probe(tmp_path / "in.mp4")
+
+
 def test_transparency_is_dropped_and_said(tmp_path, presets, clip):
     ffmpeg("-i", clip, "-vf", "format=rgba", "-c:v", "qtrle", "-pix_fmt", "argb", tmp_path / "alpha.mov")
     assert any("transparency" in note for note in probe(tmp_path / "alpha.mov").notes)
