@@ -63,6 +63,7 @@ def database(events: int, forget: bool) -> Path:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         engine.dispose()
         part.rename(path)
+        part.with_name(f"{part.name}.migrate.lock").unlink()
     return path
 
 
