@@ -4,7 +4,7 @@ BIN := .venv/bin
 export GRADIO_ANALYTICS_ENABLED := False
 export HF_HUB_OFFLINE := 1
 
-.PHONY: run test test-all check bench luts train generative clean
+.PHONY: run test test-all check bench bench-collect luts train generative clean
 
 run: .venv/installed
 	$(BIN)/python app.py
@@ -25,6 +25,9 @@ bench: .venv/installed-dev
 	$(BIN)/python -m tests.benchmarks.bench_app
 	$(BIN)/python -m tests.benchmarks.bench_video
 	$(BIN)/python -m student.bench --json
+
+bench-collect: .venv/installed-dev
+	$(BIN)/python -m tests.benchmarks.bench_collect
 
 luts: .venv/installed
 	$(BIN)/python -m luts.recipes
