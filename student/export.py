@@ -29,8 +29,12 @@ from student.train import RUNS
 INDEX_DIMENSIONS = 64
 
 
-def write_weights(run: Path, folder: Path) -> dict[str, Any]:
-    """Write a run's weights into `folder`; returns validation scores of what was written."""
+def write_weights(run: Path, folder: Path, twin: Path | None = None) -> dict[str, Any]:
+    """Write a run's weights into `folder`; returns validation scores of what was written.
+
+    Decoding constants are fitted on validation, or taken over from the weights folder `twin`: that of a run
+    which has not learnt from the validation rows.
+    """
     from safetensors.torch import load_file
     from transformers import AutoConfig
 
@@ -51,10 +55,10 @@ def write_weights(run: Path, folder: Path) -> dict[str, Any]:
     rows = load("validation")
     outputs = np.stack([model.outputs(row.intent) for row in rows])
     teacher = metrics.Vectors.of([row.edit for row in rows])
-    config["decoding"] = asdict(tuning.fit(outputs, teacher))
-    _write_config(folder, config)
+    decoding = FastModel(twin).decoding if twin else tuning.fit(outputs, teacher)
+    _write_config(folder, config | {"decoding": asdict(decoding)})
     write_index(model, folder)
-    return report(outputs, teacher, Decoding.from_dict(config["decoding"]))
+    return report(outputs, teacher, decoding)
 
 
 def _write_config(folder: Path, config: dict[str, Any]) -> None:
@@ -84,12 +88,10 @@ def report(outputs: NDArray[np.float64], teacher: metrics.Vectors, decoding: Dec
     outcomes = metrics.compare(teacher, student)
     scores = metrics.score(outcomes, resamples=0)
     sure = [heads.confidence(row, decoding) for row in outputs]
+    right = metrics.right(outcomes)
     for i, tool in enumerate(TOOLS):
-        right = teacher.used[:, i] == student.used[:, i]
-        if tool == "filter":
-            right &= teacher.preset == student.preset
         confidence = np.array([c[tool] for c in sure])
-        scores[tool]["calibration_error"] = round(tuning.expected_calibration_error(confidence, right), 4)
+        scores[tool]["calibration_error"] = metrics.calibration_error(confidence, right[:, i])
     return scores
 
 
@@ -98,9 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m student.export", description="Write a run's weights to ship.")
     parser.add_argument("run", help="name of the run under student/runs, or its folder")
     parser.add_argument("--folder", type=Path, default=WEIGHTS, help="where to write")
+    parser.add_argument("--twin", type=Path, help="weights folder to take the decoding constants from (see --all-rows)")
     options = parser.parse_args(arguments)
     run = RUNS / options.run if (RUNS / options.run).exists() else Path(options.run)
-    print(json.dumps(write_weights(run, options.folder)))
+    print(json.dumps(write_weights(run, options.folder, options.twin)))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from student.planners import EMPTY, NOT_COLOUR, rationale
 
 CUT = "Only the first 400 characters of the request were read."
 UNSURE = "The student is unsure about this one; the nearest recorded requests may say it better."
-UNSURE_BELOW = 0.5  # confidence of the least sure used tool
+UNSURE_BELOW = 0.3  # confidence of the least sure used tool
 INDEX_FILE = "neighbours.npz"
 
 

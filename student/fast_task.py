@@ -43,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--synthetic", type=float, default=0.5, help="weight of made-up rows (0: none)")
     add("--share", type=float, default=0.5, help="share of all texts but the intents in an epoch")
     add("--smoothing", type=float, default=0.1, help="label smoothing of the preset")
-    add("--words", type=float, default=0.3, help="weight of the second lesson, the rationale's words")
+    add("--words", type=float, default=0.0, help="weight of the second lesson, the rationale's words")
     add("--soft", type=Path, nargs="*", default=[], help="files of texts with other students' outputs")
     add("--soft-share", type=float, default=0.5, help="share of the soft targets where a text has both kinds")
     add("--rows", type=Path, help="rows file to learn from instead of the corpus's training rows")

@@ -54,14 +54,13 @@ class Decoding:
     thresholds: tuple[float, float, float] = (0.5, 0.5, 0.5)  # a tool is used when its `tool_scores` lies above
     strengths: tuple[float, float, float] = (1.0, 1.0, 1.0)  # factor on lengths and intensity
     floor: float = 2.0  # values below it, in percent, are left neutral
-    use_scale: tuple[float, float, float] = (1.0, 1.0, 1.0)  # calibrated logit = scale · logit + shift
-    use_shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    preset_temperature: float = 1.0
+    sureness: tuple[tuple[tuple[float, ...], ...], ...] = (((2.0, 0.0, 0.0), (0.0, 0.0, 0.0)),) * 3
+    """Per tool, unused then used: weights of `signs` for the log odds that the teacher would agree."""
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Decoding:
         """From the JSON of a weights folder."""
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        values: dict[str, Any] = {k: _tuples(v) for k, v in data.items()}
         return cls(**values)
 
 
@@ -101,17 +100,30 @@ def decode(outputs: Floats, decoding: Decoding) -> Edit:
     )
 
 
-def confidence(outputs: Floats, decoding: Decoding) -> dict[ToolName, float]:
-    """Per tool the calibrated probability that the teacher would agree, 0..1.
+def signs(outputs: Floats) -> Floats:
+    """(..., 66) raw outputs → (..., 3 tools, 3) what sureness shows in: 1, the use logit, and a third sign.
 
-    Adjust and Selective: agree on using the tool or not. Filter: on that, and on the preset when it is used.
+    That is the log of the direction's raw length (the network leaves it short where it wavers), for the
+    filter the log probability of its surest preset.
+    """
+    third = [np.log(np.linalg.norm(outputs[..., part], axis=-1) + 1e-9) for part in (ADJUST, SELECTIVE)]
+    third.append(np.log(softmax(outputs[..., PRESET]).max(axis=-1)))
+    use = outputs[..., USE]
+    return np.stack([np.ones_like(use), use, np.stack(third, axis=-1)], axis=-1)
+
+
+def confidence(outputs: Floats, decoding: Decoding) -> dict[ToolName, float]:
+    """Per tool the calibrated probability, 0..1, that the answer is as the teacher's.
+
+    That is: rightly unused, the same preset, or a cosine of 0.7 or more (`student.metrics.right`).
     """
     used = tool_scores(outputs) > decoding.thresholds
-    p = sigmoid(outputs[USE] * decoding.use_scale + decoding.use_shift)
-    agree = np.where(used, p, 1 - p)
-    if used[2]:
-        agree[2] *= softmax(outputs[PRESET] / decoding.preset_temperature).max()
-    return {tool: round(float(a), 4) for tool, a in zip(TOOLS, agree, strict=True)}
+    odds = [np.dot(decoding.sureness[i][int(used[i])], sign) for i, sign in enumerate(signs(outputs))]
+    return {tool: round(float(sigmoid(o)), 4) for tool, o in zip(TOOLS, odds, strict=True)}
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _vector(direction: Floats, log_length: float, strength: float) -> Floats:

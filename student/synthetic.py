@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -79,61 +80,68 @@ SHIFTS: dict[str, tuple[str, int]] = {
 }
 
 
-def _cut(text: str) -> tuple[str, ...]:
-    """The parts of a text between bars."""
-    return tuple(part.strip() for part in text.split("|"))
-
-
-_THINGS = _cut("""
-    tree | car | lamp post | logo | tourist | bird | chair | sign | wire | shadow of the photographer | watermark |
-    hat | dog | cat | moustache | second person | bicycle | trash can | phone | balloon | rainbow | boat | mirror |
-    window | poster | horse | scratch | date stamp | sofa | bottle | cup | face | tattoo | pair of glasses | crowd |
-    moon | spaceship | castle
-""")
-_OBJECT_EDITS = _cut("""
-    remove the {a} | erase the {a} on the left | add a {a} | put a {a} in the corner | replace the {a} with a {b} |
-    swap the {a} for a {b} | move the {a} to the right | make the {a} bigger | delete that {a} | clone the {a} | cut
-    out the {a} | turn the {a} into a {b} | give him a {a} | can you get rid of the {a} | track the {a} | where is
-    the {a} | is that a {a} | how much does a {a} cost | draw a {a} | blur out the {a}
-""")
-_EDIT_COMMANDS = _cut("""
-    crop to {n} by {m} | crop it square | rotate by {n} degrees | flip horizontally | mirror the clip | trim the
-    first {n} seconds | cut the last {n} seconds | speed it up {n} times | slow motion | play it backwards | mute
-    the sound | add background music | turn the volume up | add subtitles | add a title | add my name in the corner
-    | export as mp4 | save as png | resize to {n} pixels | make it {n} fps | loop the clip | merge both clips |
-    split at {n} seconds | straighten the horizon | stabilise the video | make a collage | zoom in on the face |
-    compress the file | undo | redo | start over please | open the other file | delete this | share it with mum |
-    print this | upload to instagram | change the aspect ratio to {n}:{m} | add a border | picture in picture |
-    remove the background | upscale to {n}k | convert to gif | set a timer for {n} minutes | fade out the audio |
-    add a voiceover
-""")
-_CHAT = _cut("""
-    what is {n} plus {m} | {n} times {m} | what's the square root of {n} | who are you | what can you do | are you a
-    robot | how old are you | do you speak {l} | translate this to {l} | how do i say hello in {l} | tell me a story
-    | sing a song | what time is it | what day is it today | will it rain tomorrow | what's the weather in {p} |
-    what is the capital of {p} | how far is {p} | book a flight to {p} | what language do they speak in {p} | what's
-    the population of {p} | best restaurant in {p} | who is the president of {p} | write an email to my boss | write
-    a poem | write python code | fix my code | summarise this article | recipe for pancakes | how do i boil an egg |
-    how many calories in a {f} | order a {f} | where can i buy a {f} | remind me to buy a {f} | i am hungry | i'm
-    bored | thank you | thanks a lot | hello there | good morning | good night | how are you | nice to meet you |
-    what's your name | see you later | okay | yes | no | never mind | cancel | help me | i need help with my
-    homework | call mum | send a message to tom | what's my password | reset my account | how do i cancel my
-    subscription | is this free | refund please | contact support | play the next song | stop | who won the match |
-    what's the score | stock price today | convert {n} dollars to euros | how tall is mount everest | define entropy
-    | spell necessary | why is the sky up there | does god exist | i hate mondays | my back hurts | lol | asdfgh |
-    test | {n} | {n} {m} {n} | qwerty | hmm | can you hear me | is anyone there | explain quantum physics | what is
-    love | marry me
-""")
-_PLACES = _cut("""
-    peru | france | kenya | japan | canada | norway | egypt | brazil | india | texas | berlin | madrid | rome |
-    tokyo | london
-""")
-_LANGUAGES = _cut("""
-    french | spanish | german | japanese | italian | arabic | hindi
-""")
-_FOODS = _cut("""
-    banana | pizza | burger | sandwich | coffee | apple | taxi | cake
-""")
+_OTHER = Path(__file__).parent / "not_colour.txt"
+_FILLINGS: dict[str, tuple[str, ...]] = {
+    "ab": (
+        "tree",
+        "car",
+        "lamp post",
+        "logo",
+        "tourist",
+        "bird",
+        "chair",
+        "sign",
+        "wire",
+        "shadow of the photographer",
+        "watermark",
+        "hat",
+        "dog",
+        "cat",
+        "moustache",
+        "second person",
+        "bicycle",
+        "trash can",
+        "phone",
+        "balloon",
+        "rainbow",
+        "boat",
+        "mirror",
+        "window",
+        "poster",
+        "horse",
+        "scratch",
+        "date stamp",
+        "sofa",
+        "bottle",
+        "cup",
+        "face",
+        "tattoo",
+        "pair of glasses",
+        "crowd",
+        "moon",
+        "spaceship",
+        "castle",
+    ),
+    "p": (
+        "peru",
+        "france",
+        "kenya",
+        "japan",
+        "canada",
+        "norway",
+        "egypt",
+        "brazil",
+        "india",
+        "texas",
+        "berlin",
+        "madrid",
+        "rome",
+        "tokyo",
+        "london",
+    ),
+    "l": ("french", "spanish", "german", "japanese", "italian", "arabic", "hindi"),
+    "f": ("banana", "pizza", "burger", "sandwich", "coffee", "apple", "taxi", "cake"),
+}
 
 
 def degree_rows() -> Iterator[Row]:
@@ -159,16 +167,17 @@ def other_rows(seed: int = 0) -> Iterator[Row]:
     """Requests for which no colour tool is right."""
     rng = np.random.default_rng(seed)
 
-    def filled(template: str) -> str:
-        a, b = rng.choice(_THINGS, 2, replace=False)
-        n, m = rng.integers(2, 90, 2)
-        return template.format(
-            a=a, b=b, n=n, m=m, p=rng.choice(_PLACES), l=rng.choice(_LANGUAGES), f=rng.choice(_FOODS)
-        )
+    for line in _OTHER.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            for _ in range(8 if "{" in line else 1):
+                yield Row(_filled(line, rng), "", Edit(), None, DOMAIN)
 
-    for template, times in [*((t, 12) for t in _OBJECT_EDITS), *((t, 4) for t in (*_EDIT_COMMANDS, *_CHAT))]:
-        for _ in range(times if "{" in template else 1):
-            yield Row(filled(template), "", Edit(), None, DOMAIN)
+
+def _filled(template: str, rng: np.random.Generator) -> str:
+    a, b = rng.choice(_FILLINGS["ab"], 2, replace=False)
+    n, m = rng.integers(2, 90, 2)
+    p, l, f = (rng.choice(_FILLINGS[key]) for key in "plf")  # noqa: E741
+    return template.format(a=a, b=b, n=n, m=m, p=p, l=l, f=f)
 
 
 def rows(recorded: Iterable[str], seed: int = 0) -> list[Row]:

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from student import heads
-from student.heads import Decoding, softmax
-from student.metrics import Vectors, cosine, harmonic_mean
+from student.heads import Decoding
+from student.metrics import GOOD_COSINE, Vectors, cosine, harmonic_mean
 
 Floats = NDArray[np.float64]
+
+STRENGTH = 0.93  # of the teacher's mean vector length: less look error, the rendered ratio near 0.9
 
 
 def fit(outputs: Floats, teacher: Vectors) -> Decoding:
@@ -22,14 +24,17 @@ def fit(outputs: Floats, teacher: Vectors) -> Decoding:
 
 
 def _strengths(outputs: Floats, teacher: Vectors, decoding: Decoding) -> tuple[float, float, float]:
-    """Teacher's over student's mean vector length, and intensity, where both use the tool."""
+    """Factors that bring the mean vector length to STRENGTH of the teacher's, and the intensity to all of it."""
     student = Vectors.of([heads.decode(row, decoding) for row in outputs])
     both = teacher.used & student.used
-    pairs = [
+    lengths = [
         (np.linalg.norm(v.adjust, axis=1), np.linalg.norm(v.selective, axis=1), v.intensity) for v in (teacher, student)
     ]
-    ratios = [float(a[both[:, i]].mean() / b[both[:, i]].mean()) for i, (a, b) in enumerate(zip(*pairs, strict=True))]
-    return round(ratios[0], 3), round(ratios[1], 3), round(ratios[2], 3)
+    ratios = [
+        float(theirs[rows].mean() / ours[rows].mean()) if rows.any() else 1.0
+        for theirs, ours, rows in zip(*lengths, both.T, strict=True)
+    ]
+    return round(STRENGTH * ratios[0], 3), round(STRENGTH * ratios[1], 3), round(ratios[2], 3)
 
 
 def choose(outputs: Floats, teacher: Vectors) -> Decoding:
@@ -62,34 +67,24 @@ def _final(asked: NDArray[np.bool_], given: NDArray[np.bool_], quality: Floats) 
 
 
 def calibrate(outputs: Floats, teacher: Vectors, decoding: Decoding) -> Decoding:
-    """Fit scale and shift of the tool-use logits and the preset's temperature by log loss."""
-    fits = [_logistic(outputs[:, tool], teacher.used[:, tool]) for tool in range(3)]
-    (a, b), (c, d), (e, f) = fits
-    names = {name: i for i, name in enumerate(heads.PRESET_NAMES)}
-    rows = np.flatnonzero([p in names for p in teacher.preset])
-    places = np.array([names[str(teacher.preset[i])] for i in rows])
-    presets = outputs[rows][:, heads.PRESET]
-
-    def surprise(t: Floats) -> float:
-        return float(-np.log(softmax(presets / t[0])[np.arange(len(rows)), places] + 1e-12).mean())
-
-    temperature = round(float(minimize(surprise, [1.0], method="Nelder-Mead").x[0]), 4)
-    return replace(decoding, use_scale=(a, c, e), use_shift=(b, d, f), preset_temperature=temperature)
+    """Fit the weights of sureness: a logistic regression per tool, apart for used and unused."""
+    used = heads.tool_scores(outputs) > decoding.thresholds
+    quality, signs = _quality(outputs, teacher), heads.signs(outputs)
+    fitted = []
+    for tool in range(3):
+        same = teacher.used[:, tool] == used[:, tool]
+        right = same & (~used[:, tool] | (quality[:, tool] >= GOOD_COSINE))
+        cases = [used[:, tool] == case for case in (False, True)]
+        fitted.append(tuple(_logistic(signs[case, tool], right[case]) for case in cases))
+    return replace(decoding, sureness=tuple(fitted))
 
 
-def _logistic(logits: Floats, yes: NDArray[np.bool_]) -> tuple[float, float]:
-    """Scale and shift of logits that minimise the log loss (Platt)."""
+def _logistic(signs: Floats, right: NDArray[np.bool_]) -> tuple[float, ...]:
+    """Weights (3,) of signs (n, 3) that minimise the log loss, drawn a little towards 0."""
 
-    def loss(x: Floats) -> float:
-        scaled = x[0] * logits + x[1]
-        return float(np.mean(np.logaddexp(0, scaled) - yes * scaled))
+    def loss(w: Floats) -> float:
+        odds = signs @ w
+        return float(np.mean(np.logaddexp(0, odds) - right * odds) + 1e-3 * (w[1:] ** 2).sum())
 
-    scale, shift = minimize(loss, [1.0, 0.0], method="Nelder-Mead").x
-    return round(float(scale), 4), round(float(shift), 4)
-
-
-def expected_calibration_error(confidence: Floats, right: NDArray[np.bool_], bins: int = 10) -> float:
-    """Mean gap between confidence and share right over equal-width bins, weighted by size (Guo et al., 2017)."""
-    places = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [abs(confidence[places == b].mean() - right[places == b].mean()) * (places == b).mean() for b in set(places)]
-    return float(sum(gaps))
+    weights = minimize(loss, np.zeros(3)).x if len(signs) else np.zeros(3)
+    return tuple(round(float(w), 4) for w in weights)

@@ -8,7 +8,7 @@ import torch
 from scipy import special
 
 from editor.errors import UserError
-from editor.tools import PRESETS, Edit
+from editor.tools import Edit
 from student import heads, minilm, tuning
 from student.examples import Targets
 from student.heads import Decoding
@@ -66,12 +66,16 @@ def test_softmax_and_sigmoid_agree_with_scipy():
     assert heads.sigmoid(x) == pytest.approx(special.expit(x))
 
 
-def test_confidence_is_the_chance_of_the_decision_made():
-    outputs = raw(Edit.from_dict(EDITS[4]), sure=2.0)
-    sure = heads.confidence(outputs, Decoding())
-    assert sure["adjust"] == pytest.approx(special.expit(2.0), abs=1e-4)
-    chosen = special.softmax(outputs[heads.PRESET]).max()
-    assert sure["filter"] == pytest.approx(special.expit(2.0) * chosen, abs=1e-4)
+def test_confidence_weighs_the_signs_of_the_case_at_hand():
+    outputs = raw(Edit.from_dict(EDITS[4]), sure=2.0)  # the filter is used, the others are not
+    decoding = Decoding(
+        sureness=(((1.0, 0.0, 0.0), (9.0, 0.0, 0.0)), ((0.0, 0.5, 0.0), (9.0,) * 3), ((9.0,) * 3, (0.0, 0.0, 1.0)))
+    )
+    sure = heads.confidence(outputs, decoding)
+    assert sure["adjust"] == pytest.approx(special.expit(1.0), abs=1e-4)
+    assert sure["selective_adjust"] == pytest.approx(special.expit(-1.0), abs=1e-4)
+    top = special.softmax(outputs[heads.PRESET]).max()
+    assert sure["filter"] == pytest.approx(special.expit(np.log(top)), abs=1e-4)
 
 
 def test_quantising_errs_by_half_a_step_at_most():
@@ -108,33 +112,25 @@ def test_thresholds_are_those_of_the_best_final():
     assert chosen.thresholds[0] == pytest.approx(0.6, abs=0.03)
 
 
-def test_calibration_recovers_a_planted_scale_and_shift():
+def test_calibration_recovers_a_planted_chance_of_being_right():
+    """Planted: Adjust is used always, and right with the log odds 0.7 + 0.5 · its use logit."""
     rng = np.random.default_rng(4)
-    logits = rng.normal(0, 2, (4000, 3))
-    used = rng.random((4000, 3)) < special.expit(0.5 * logits + 0.7)
-    names = np.array(list(PRESETS))
-    edits = [
-        Edit.from_dict(
-            {
-                "adjust": {"contrast": 10} if a else None,
-                "selective_adjust": {"red": {"saturation": 10}} if s else None,
-                "filter": {"name": str(names[i % 33]), "intensity": 50} if f else None,
-            }
-        )
-        for i, (a, s, f) in enumerate(used)
-    ]
-    outputs = np.zeros((4000, heads.OUTPUTS))
-    outputs[:, heads.USE] = logits
-    fitted = tuning.calibrate(outputs, Vectors.of(edits), Decoding())
-    assert fitted.use_scale == pytest.approx((0.5, 0.5, 0.5), abs=0.06)
-    assert fitted.use_shift == pytest.approx((0.7, 0.7, 0.7), abs=0.1)
+    edit = Edit.from_dict({"adjust": {"contrast": 30}})
+    opposite = Edit.from_dict({"adjust": {"contrast": -30}})
+    outputs = np.stack([raw(edit)] * 3000)
+    outputs[:, 0] = rng.uniform(0.5, 4, 3000)
+    right = rng.random(3000) < special.expit(0.7 + 0.5 * outputs[:, 0])
+    teacher = Vectors.of([edit if r else opposite for r in right])
+    fitted = tuning.calibrate(outputs, teacher, Decoding())
+    sure = [heads.confidence(row, fitted)["adjust"] for row in outputs]
+    assert sure == pytest.approx(special.expit(0.7 + 0.5 * outputs[:, 0]), abs=0.05)
 
 
-def test_calibration_error_of_a_worked_example():
-    """Two bins: confidence 0.95 right half the time (gap .45), 0.55 always right (gap .45), equal sizes."""
-    confidence = np.array([0.95, 0.95, 0.55, 0.55])
-    right = np.array([True, False, True, True])
-    assert tuning.expected_calibration_error(confidence, right) == pytest.approx(0.45)
+def test_strengths_bring_lengths_to_the_wanted_share_of_the_teachers():
+    student = np.stack([raw(Edit.from_dict({"adjust": {"contrast": 20}}))] * 5)
+    teacher = Vectors.of([Edit.from_dict({"adjust": {"contrast": 40}})] * 5)
+    fitted = tuning.fit(student, teacher)
+    assert fitted.strengths[0] == pytest.approx(2 * tuning.STRENGTH, rel=0.02)
 
 
 def test_preparing_cuts_folds_and_spells():
