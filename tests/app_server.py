@@ -22,7 +22,12 @@ _START = 400  # seconds; generous for busy machines
 
 @cache
 def _serve() -> str:
-    """Start `app.py` with the recorded planner (it knows "golden hour" and needs no model); ends with the tests."""
+    """Start `app.py` with the recorded planner (it knows "golden hour" and needs no model); ends with the tests.
+
+    APP_URL names one that runs already, with MAX_UPLOAD_MB=20.
+    """
+    if running := os.environ.get("APP_URL"):
+        return running
     home = Path(tempfile.mkdtemp(prefix="vibegrade-test-"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

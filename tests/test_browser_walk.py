@@ -91,7 +91,7 @@ class Visitor:
             track.press(key)
 
     def export(self, button, folder):
-        with self.page.expect_download(timeout=2 * WAIT) as download:
+        with self.page.expect_download(timeout=5 * WAIT) as download:
             self.page.click(button)
         path = folder / download.value.suggested_filename
         download.value.save_as(path)
