@@ -1,0 +1,108 @@
+"""The generative student as a planner: the base with the shipped adapter merged into it.
+
+The three tools are one batch over cached prompts, and a batch is always one request, so that the same prompt gives the
+same edit, alone or among others. It needs torch, transformers and the base that `make generative` installs.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from editor.errors import UserError
+from editor.planner import Answer
+from editor.tools import TOOLS, Edit
+from student import smollm2
+from student.drafting import Decoding, to_edit, write
+from student.grammar import PIECES
+from student.minilm import MAX_CHARACTERS
+from student.model import prepare
+from student.planners import EMPTY, NOT_COLOUR
+from student.writer import Writer, load_base, make_writer
+
+WEIGHTS = Path(__file__).parent / "weights" / "generative"
+WEIGHTS_FILE = "adapter.safetensors"
+CONFIG_FILE = "config.json"
+CUT = f"Only the first {MAX_CHARACTERS} characters of the request were read."
+
+
+class GenerativePlanner:
+    """Planner over `student.writer`."""
+
+    name = "generative"
+
+    def __init__(self, writer: Writer, decoding: Decoding) -> None:
+        self.writer = writer.eval()
+        self.decoding = decoding
+
+    @classmethod
+    def load(cls, folder: Path = WEIGHTS, base: Path | None = None) -> GenerativePlanner:
+        """From the adapter's folder and the base's (default: the prepared one). Raises `UserError`."""
+        base = base or smollm2.folder()
+        config, weights = _read(folder)
+        if config["pieces"] != list(PIECES):
+            raise UserError("The generative student was trained for other tools or presets; train it anew.")
+        half = torch.cpu._is_avx512_bf16_supported()  # elsewhere bfloat16 is emulated, slowly
+        model = load_base(base, dtype=torch.bfloat16 if half else torch.float32)
+        writer = make_writer(model, base, config["rank"], config["alpha"])
+        writer.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+        writer.base = writer.base.merge_and_unload()
+        planner = cls(writer, Decoding.from_dict(config["decoding"]))
+        planner.answer("warm up")  # reads the tools' prompts
+        return planner
+
+    def answer(self, prompt: str) -> Answer:
+        """The edit, with the tokens read and the decisions taken."""
+        started = time.perf_counter()
+        if not any(c.isalnum() for c in prepare(prompt)):
+            return Answer(Edit(), self.name, message=EMPTY)
+        request = self.writer.prompts.request(prompt)
+        edit = to_edit(write(self.writer, [(tool, request) for tool in TOOLS], self.decoding))
+        message = NOT_COLOUR if edit.is_neutral else CUT if len(prompt) > MAX_CHARACTERS else ""
+        return Answer(edit, self.name, message=message, latency_ms=(time.perf_counter() - started) * 1000)
+
+    def plan(self, prompt: str) -> Edit:
+        """The edit alone."""
+        return self.answer(prompt).edit
+
+    def plan_many(self, prompts: Sequence[str]) -> list[Edit]:
+        """The edits of several prompts, in their order."""
+        return [self.plan(prompt) for prompt in prompts]
+
+
+def files() -> list[Path]:
+    """What the planner reads: the adapter and the base."""
+    return [WEIGHTS, smollm2.folder()]
+
+
+def export(run: Path, folder: Path, decoding: Decoding | None = None) -> None:
+    """Write a run's best weights as an adapter, float16, with what is needed to read it. Raises `UserError`."""
+    try:
+        options = json.loads((run / "config.json").read_text(encoding="utf-8"))
+        weights = load_file(run / "best.safetensors")
+    except (OSError, ValueError) as error:
+        raise UserError(f"The run {run} has no finished training: {error}.") from None
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.half().contiguous() for name, tensor in weights.items()}, folder / WEIGHTS_FILE)
+    config = {
+        "base": options["base"],
+        "rank": options["rank"],
+        "alpha": options["alpha"],
+        "pieces": list(PIECES),
+        "decoding": (decoding or Decoding()).to_dict(),
+    }
+    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    try:
+        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        return config, load_file(folder / WEIGHTS_FILE)
+    except Exception as error:  # safetensors raises types of its own
+        raise UserError(f"The generative student's adapter in {folder} cannot be read: {error}.") from None
