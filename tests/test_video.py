@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 from pathlib import Path
 from threading import Event
 
@@ -9,7 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
-from editor.clip import opened
+from editor.clip import Orientation, opened
 from editor.color import delta_e_2000
 from editor.errors import UserError
 from editor.ffmpeg import executable
@@ -74,6 +75,26 @@ def test_probe_tells_size_time_tags_and_sound(tmp_path, clip):
 def test_probe_counts_the_time_of_a_live_recording_without_duration(tmp_path, clip):
     ffmpeg("-i", clip, "-c", "copy", "-f", "matroska", "-live", "1", tmp_path / "live.mkv")
     assert probe(tmp_path / "live.mkv").duration == pytest.approx(0.4, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "c", "d", "expected", "degrees"),
+    [
+        (1, 0, 0, 1, Orientation(), 0),
+        (0, 1, -1, 0, Orientation(True, True, False), 90),
+        (-1, 0, 0, -1, Orientation(False, True, True), 180),
+        (0, -1, 1, 0, Orientation(True, False, True), 270),
+        (-1, 0, 0, 1, Orientation(False, True, False), 0),
+        (1, 0, 0, -1, Orientation(False, False, True), 180),
+        (0, 0, 0, 0, Orientation(), 0),  # ffmpeg calls this a rotation of nan degrees
+        (0.7071, 0.7071, -0.7071, 0.7071, Orientation(), 0),  # 45°: not turned
+        (0.9999, 0.01, -0.01, 0.9999, Orientation(), 0),
+    ],
+)
+def test_display_matrix(a, b, c, d, expected, degrees):
+    matrix = struct.pack("=9i", *(round(65536 * v) for v in (a, b, 0, c, d, 0, 0, 0)), 1 << 30)
+    assert Orientation.from_matrix(matrix) == expected
+    assert expected.degrees == degrees
 
 
 # Upright picture: red, green over blue, white; what must be stored for each display matrix.
