@@ -11,14 +11,18 @@ from functools import cached_property
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+from editor.errors import UserError
 from editor.planner import Answer, Planner
 from editor.presets import Presets
 from editor.samples import samples
+from editor.sampling import Recorded
+from editor.store import Store
 from editor.tools import Edit
 from editor.ui import page
 from editor.ui.context import Context
 
-DEFAULT_PLANNERS = ("student", "knn")
+DEFAULT_PLANNERS = ("student", "recorded", "nearest", "knn")
+TEACHER = "teacher"  # the live one; offered where an endpoint is set
 
 
 class LazyPlanner:
@@ -30,6 +34,10 @@ class LazyPlanner:
 
     @cached_property
     def _planner(self) -> Planner:
+        if self.name == TEACHER:
+            from student.teacher import TeacherPlanner
+
+            return TeacherPlanner()
         from student.planners import load_planner
 
         return load_planner(self.name)
@@ -51,6 +59,13 @@ class LazyPlanner:
         threading.Thread(target=self._loaded, daemon=True).start()
 
 
+def recorded() -> list[Recorded]:
+    """The test intents with the teacher's edits, for reality checks."""
+    from student.dataset import load
+
+    return [Recorded(row.intent, row.edit) for row in load("test")]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve the page until interrupted."""
     parser = argparse.ArgumentParser(description="Vibegrade: a vibe in, a graded picture or clip out.")
@@ -62,8 +77,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="planners to choose from, the first is the default (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
-    planners = {name: LazyPlanner(name) for name in options.planners}
-    context = Context(planners, Presets.builtin(), samples())
+    offered = [*options.planners, *([TEACHER] if os.environ.get("OPENAI_MODEL") else [])]
+    planners = {name: LazyPlanner(name) for name in offered}
+    try:
+        store = Store.from_environment()
+    except UserError as error:
+        raise SystemExit(str(error)) from None
+    context = Context(planners, Presets.builtin(), samples(), store, recorded)
     blocks = page.build(context)
     _, address, _ = blocks.launch(**page.launch_options(), prevent_thread_lock=True)
     print(f"Vibegrade is at {address} (Ctrl+C ends it)", flush=True)

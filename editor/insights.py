@@ -92,6 +92,25 @@ def query(engine: Engine, name: str, filters: Filters = Filters()) -> pd.DataFra
     return frame
 
 
+def runnable(engine: Engine, name: str, filters: Filters = Filters()) -> str:
+    """The SQL behind a figure with its values filled in: what the page shows beside the chart."""
+    return with_values(engine, sql(name, filters), vars(filters))
+
+
+def with_values(engine: Engine, statement: str, values: dict[str, Any]) -> str:
+    """A query's text with its named parameters filled in."""
+    used = {name: value for name, value in values.items() if f":{name}" in statement}
+    bound = text(statement).bindparams(**used)
+    return str(bound.compile(engine, compile_kwargs={"literal_binds": True})).strip()
+
+
+def has_simulated(engine: Engine) -> bool:
+    """True when rows of `student.simulate` are among the events."""
+    marked = "SELECT 1 FROM projects WHERE user_id >= 'simulated' AND user_id < 'simulatee' LIMIT 1"
+    with engine.connect().execution_options(read_only=True) as connection:
+        return connection.scalar(text(marked)) is not None
+
+
 def funnel(series: pd.DataFrame) -> dict[str, int]:
     """Projects started, asked, edited and exported: the sums of the time series."""
     return {step: int(series[step].sum()) for step in ("started", "asked", "edited", "exported")}

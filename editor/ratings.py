@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, Select, func, select
 
 from editor.errors import UserError
 from editor.schema import Rating, RatingSample, RatingSet
@@ -139,9 +139,9 @@ def rate(
         )
 
 
-def ratings_frame(engine: Engine, set_id: str) -> pd.DataFrame:
-    """One row a rating: sample, intent, annotator, judge, order, relevant, mimics."""
-    query = (
+def ratings_query(set_id: str) -> Select[*tuple[Any, ...]]:
+    """One row a rating: the rows behind every number of a reality check."""
+    return (
         select(
             RatingSample.position.label("sample"),
             RatingSample.intent,
@@ -155,6 +155,11 @@ def ratings_frame(engine: Engine, set_id: str) -> pd.DataFrame:
         .where(RatingSample.set_id == set_id)
         .order_by(RatingSample.position, Rating.at, Rating.id)
     )
+
+
+def ratings_frame(engine: Engine, set_id: str) -> pd.DataFrame:
+    """The rows of `ratings_query`: sample, intent, annotator, judge, order, relevant, mimics."""
+    query = ratings_query(set_id)
     with engine.connect().execution_options(read_only=True) as connection:
         rows = connection.execute(query)
         return pd.DataFrame(rows.all(), columns=list(rows.keys()))

@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal
 import typer
 from sqlalchemy import Engine, Insert, Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 
 from editor.database import data_directory, open_database
 from editor.errors import UserError
@@ -91,6 +92,22 @@ class Store:
     def __init__(self, url: str | None = None, engine: Engine | None = None):
         self.engine = engine or open_database(url)
         self._salt = salt()
+
+    @classmethod
+    def from_environment(cls) -> Store | None:
+        """The store at `DATABASE_URL` or in the data folder; None where `VIBEGRADE_STORE` is off.
+
+        Raises `UserError`, without the address, when the database cannot be opened.
+        """
+        if os.environ.get("VIBEGRADE_STORE", "on").lower() == "off":
+            return None
+        try:
+            return cls()
+        except (SQLAlchemyError, OSError) as error:
+            raise UserError(
+                f"The event store cannot be opened ({type(error).__name__}): check DATABASE_URL and VIBEGRADE_HOME, "
+                "or start with VIBEGRADE_STORE=off."
+            ) from None
 
     def user_id(self, client: str) -> str:
         """The pseudonym (32 hex digits) of a browser's random id; not reversible without the salt."""

@@ -166,7 +166,14 @@ def test_salt_is_made_once_and_private(tmp_path, monkeypatch):
 def test_odd_prompts_are_stored_safely(store):
     user = store.user_id("x")
     project = store.project_started(user, "image")
-    for prompt in ("", "a" * 10_000, "nul \x00 byte", "half \ud83d pair", "'; DROP TABLE asks; --", "🔥 ambiente dourado"):
+    for prompt in (
+        "",
+        "a" * 10_000,
+        "nul \x00 byte",
+        "half \ud83d pair",
+        "'; DROP TABLE asks; --",
+        "🔥 ambiente dourado",
+    ):
         store.asked(project, user, prompt, Answer(edit=Edit(), planner="knn"))
     with store.engine.connect() as connection:
         intents = connection.execute(select(Ask.intent)).scalars().all()
@@ -181,3 +188,17 @@ def test_url_that_cannot_be_used_is_one_sentence(monkeypatch):
         open_database("events.db")
     monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere/vibegrade")
     assert default_url() == "postgresql://somewhere/vibegrade"
+
+
+def test_the_environment_can_switch_the_store_off_or_break_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("VIBEGRADE_STORE", "off")
+    assert Store.from_environment() is None
+    monkeypatch.delenv("VIBEGRADE_STORE")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://someone:secret@127.0.0.1:1/none?connect_timeout=1")
+    with pytest.raises(UserError, match="cannot be opened") as refused:
+        Store.from_environment()
+    assert "secret" not in str(refused.value)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'events.db'}")
+    store = Store.from_environment()
+    assert count(store.engine)["projects"] == 0
+    store.engine.dispose()

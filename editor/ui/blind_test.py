@@ -63,7 +63,7 @@ class Page:
 
     def _vote(self) -> None:
         with gr.Row(elem_classes="judge-row"):
-            self.prompt = gr.HTML("", elem_id="vote-prompt", apply_default_css=False)
+            self.prompt = gr.HTML("", elem_id="vote-prompt", elem_classes="judge-head", apply_default_css=False)
             self.paper = gr.Button(
                 "Start the paper's eight prompts",
                 visible=False,
@@ -72,7 +72,7 @@ class Page:
                 scale=0,
                 min_width=230,
             )
-            self.bar = lens_bar(GROUP, elem_id="vote-bar", min_width=0, scale=0)
+            self.bar = lens_bar(GROUP, elem_classes="judge-bar", min_width=0, scale=0)
         self.lens = lens(GROUP, together=True, elem_id="vote-lens")
         with gr.Row(elem_id="vote-buttons"):
             self.choices = {

@@ -13,7 +13,7 @@ from editor.errors import UserError
 from editor.stats import ALPHA
 from editor.ui.context import Context
 from editor.ui.exports import new_file
-from editor.ui.tables import html_table, interval, percent, records, sentence, stack, whisker
+from editor.ui.tables import html_table, interval, percent, plural, records, sentence, stack, whisker
 from editor.ui.voting import store_of
 from editor.vote_results import Checks, Results, anonymous, results, votes_query
 
@@ -52,8 +52,8 @@ def headline(found: Results) -> str:
     """The outcome in words."""
     excluded = sum(found.checks.excluded.values())
     voters = found.votes["voter"].nunique()
-    counted = f"{len(found.votes):,} {_plural('vote', len(found.votes))} by {voters:,} {_plural('voter', voters)}"
-    apart = f"; {excluded} {_plural('voter', excluded)} set aside, see the checks" if excluded else ""
+    counted = f"{plural('vote', len(found.votes))} by {plural('voter', voters)}"
+    apart = f"; {plural('voter', excluded)} set aside, see the checks" if excluded else ""
     lines = [sentence(f"{counted}{apart}.")]
     for row in records(found.pairings):
         decided = row.a + row.b
@@ -128,7 +128,3 @@ def write_files(found: Results) -> tuple[str, ...]:
 
 def _seconds(milliseconds: float) -> str:
     return "–" if milliseconds != milliseconds else f"{milliseconds / 1000:.1f} s"  # noqa: PLR0124 - NaN
-
-
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"

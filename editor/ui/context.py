@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from editor.planner import Planner
 from editor.presets import Presets
 from editor.samples import Sample
+from editor.sampling import Recorded
 from editor.store import Store
 from editor.ui.exports import Exports
 from editor.ui.previews import Previews
@@ -22,6 +23,7 @@ class Context:
     presets: Presets
     samples: tuple[Sample, ...] = ()
     store: Store | None = None
+    recorded: Callable[[], Sequence[Recorded]] | None = None  # test intents with the teacher's edits
     assets: Path = Path(__file__).resolve().parents[2] / "assets"
     previews: Previews = field(default_factory=Previews)
     exports: Exports = field(default_factory=Exports)

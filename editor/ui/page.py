@@ -8,12 +8,12 @@ from typing import Any
 
 import gradio as gr
 
-from editor.ui import blind_test, compare, edit
+from editor.ui import blind_test, compare, edit, insights, reality_check
 from editor.ui.context import Context
 from editor.ui.theme import asset, page_options
 
 # One line a tab: a module with TITLE and build(context).
-TABS: tuple[ModuleType, ...] = (edit, compare, blind_test)
+TABS: tuple[ModuleType, ...] = (edit, compare, blind_test, reality_check, insights)
 
 DAY = 24 * 60 * 60
 HEADER = (

@@ -40,6 +40,11 @@ def interval(low: float, high: float, digits: int = 0) -> str:
     return f"{low * 100:.{digits}f} to {high * 100:.{digits}f} %"
 
 
+def plural(word: str, count: int) -> str:
+    """The count with its noun: 1 vote, 2,000 votes."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def stack(*shares: tuple[str, int]) -> Markup:
     """A bar of counts side by side: (CSS class, count). The counts stand in the table, so readers skip it."""
     parts = Markup().join(
