@@ -19,14 +19,12 @@ from numpy.typing import NDArray
 
 from editor.tools import TOOLS
 from student import heads, metrics, tuning
-from student.dataset import DATA, load, read_rows
-from student.fast import INDEX_FILE
+from student.dataset import DATA, Row, load, read_rows
 from student.heads import Decoding
 from student.model import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS, WEIGHTS_FILE, FastModel, prepare
 from student.network import export, save_tensors
+from student.recorded import Index, Recorded
 from student.train import RUNS
-
-INDEX_DIMENSIONS = 64
 
 
 def write_weights(run: Path, folder: Path, twin: Path | None = None) -> dict[str, Any]:
@@ -52,34 +50,30 @@ def write_weights(run: Path, folder: Path, twin: Path | None = None) -> dict[str
     }
     _write_config(folder, config)
     model = FastModel(folder)
+    recorded = read_rows(DATA / "train.jsonl")
+    index = Index.of(model, recorded)
+    index.save(folder)
     rows = load("validation")
-    outputs = np.stack([model.outputs(row.intent) for row in rows])
+    held_out = {row.intent for row in rows}
+    known = index.keeping(np.array([row.intent not in held_out for row in recorded]))
+    outputs = answers(model, Recorded(known, [("", "")] * len(recorded)), rows)
     teacher = metrics.Vectors.of([row.edit for row in rows])
     decoding = FastModel(twin).decoding if twin else tuning.fit(outputs, teacher)
     _write_config(folder, config | {"decoding": asdict(decoding)})
-    write_index(model, folder)
     return report(outputs, teacher, decoding)
+
+
+def answers(model: FastModel, recorded: Recorded, rows: Sequence[Row]) -> NDArray[np.float64]:
+    """Raw outputs (n, 66) as the planner decodes them."""
+    outputs = []
+    for row in rows:
+        vector = model.encode(prepare(row.intent))
+        outputs.append(recorded.mixed(model.outputs_of(vector), recorded.similarities(vector)))
+    return np.stack(outputs)
 
 
 def _write_config(folder: Path, config: dict[str, Any]) -> None:
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-
-
-def write_index(model: FastModel, folder: Path, dimensions: int = INDEX_DIMENSIONS) -> None:
-    """The recorded intents in the student's space, projected on its principal axes and rounded to 8 bits."""
-    texts = [prepare(row.intent) for row in read_rows(DATA / "train.jsonl")]
-    vectors = model.encode_many(texts)
-    mean = vectors.mean(axis=0)
-    _, axes = np.linalg.eigh(np.cov((vectors - mean).T))
-    projection = axes[:, ::-1][:, :dimensions]
-    projected = (vectors - mean) @ projection
-    scale = 127 / np.abs(projected).max(axis=1, keepdims=True)
-    np.savez(
-        folder / INDEX_FILE,
-        mean=mean.astype(np.float32),
-        projection=projection.astype(np.float32),
-        vectors=np.round(projected * scale).astype(np.int8),
-    )
 
 
 def report(outputs: NDArray[np.float64], teacher: metrics.Vectors, decoding: Decoding) -> dict[str, Any]:

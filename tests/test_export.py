@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from scipy import special
 
-from student import dataset, distil, export, minilm
+from editor.tools import Edit
+from student import dataset, distil, export, heads, minilm
 from student.dataset import Row
 from student.examples import WORDS
-from student.fast import FastPlanner, Recorded
+from student.fast import FastPlanner
+from student.metrics import adjust_vector
 from student.model import FastModel
 from student.network import StudentNetwork, Texts, load_encoder, predict
+from student.recorded import DIRECTION_SHARE, USE_SHARE, Index, Recorded
 from tests.test_train import ROWS
 from tests.tiny import TEXTS, tiny_bert
 
@@ -35,14 +39,14 @@ def run(tmp_path, monkeypatch):
     dataset.write_rows(rows, data / "train.jsonl")
     for module in (dataset, export):
         monkeypatch.setattr(module, "DATA", data)
-    monkeypatch.setattr(export, "load", lambda split: rows)
+    monkeypatch.setattr(export, "load", lambda split: rows[:5])
     monkeypatch.setattr(minilm, "DIMENSIONS", 32)
     return folder
 
 
 def test_exported_folder_serves(run, tmp_path):
     scores = export.write_weights(run, tmp_path / "weights")
-    assert scores["n"] == len(ROWS)
+    assert scores["n"] == 5
     assert all(0 <= scores[tool]["calibration_error"] <= 1 for tool in ("adjust", "selective_adjust", "filter"))
     planner = FastPlanner.load(tmp_path / "weights")
     answer = planner.answer("golden hour 3")
@@ -62,8 +66,40 @@ def test_constants_can_come_from_a_twin(run, tmp_path):
     assert FastModel(tmp_path / "weights").decoding.thresholds == (0.21, 0.22, 0.23)
 
 
-def test_neighbours_keep_their_order_in_few_dimensions(run, tmp_path):
+def test_neighbours_are_found_by_intent_or_similar_text(run, tmp_path):
     export.write_weights(run, tmp_path / "weights")
-    model, recorded = FastModel(tmp_path / "weights"), Recorded(tmp_path / "weights")
-    vector = model.encode("golden hour 0")
-    assert recorded.nearest(vector)[0].intent == "golden hour 0"
+    model, recorded = FastModel(tmp_path / "weights"), Recorded.load(tmp_path / "weights")
+    found = recorded.nearest(recorded.similarities(model.encode("golden hour 0")))
+    assert found[0].intent == "golden hour 0"
+    assert len({n.intent for n in found}) == 3
+    assert found[0].similarity >= found[1].similarity >= found[2].similarity
+
+
+def test_a_recorded_request_pulls_the_answer_towards_its_edit(run, tmp_path):
+    """Slow reference: the mix of one row alone is a weighted sum that can be written down."""
+    export.write_weights(run, tmp_path / "weights")
+    model = FastModel(tmp_path / "weights")
+    edit = Edit.from_dict({"adjust": {"contrast": 30}})
+    index = Index.of(model, [Row("golden hour", "", edit, None, "test"), Row("no blur", "", Edit(), None, "test")])
+    recorded = Recorded(index, [("golden hour", ""), ("no blur", "")])
+    outputs = model.outputs("golden hour")
+    near = np.array([1.0, 0.0], np.float32)
+    mixed = recorded.mixed(outputs, near)
+    use = special.expit(outputs[0])
+    assert special.expit(mixed[0]) == pytest.approx((1 - USE_SHARE) * use + USE_SHARE, abs=1e-6)
+    direction = outputs[heads.ADJUST] / np.linalg.norm(outputs[heads.ADJUST])
+    expected = (1 - DIRECTION_SHARE) * direction + DIRECTION_SHARE * adjust_vector(edit) / np.linalg.norm(
+        adjust_vector(edit)
+    )
+    assert mixed[heads.ADJUST] / np.linalg.norm(outputs[heads.ADJUST]) == pytest.approx(expected, abs=0.01)
+    assert mixed[heads.PRESET] == pytest.approx(outputs[heads.PRESET])
+
+
+def test_an_index_keeps_the_rows_it_is_told_to(run, tmp_path):
+    export.write_weights(run, tmp_path / "weights")
+    model = FastModel(tmp_path / "weights")
+    whole = Index.of(model, ROWS[:6])
+    some = whole.keeping(np.array([True, False, True, True, False, True]))
+    assert np.array_equal(some.adjust, whole.adjust[[0, 2, 3, 5]])
+    assert some.row.tolist() == [0, 1, 2, 3, 0, 1, 2, 3]  # intents, then similar texts
+    assert np.array_equal(some.vectors, whole.vectors[[0, 2, 3, 5, 6, 8, 9, 11]])

@@ -1,0 +1,123 @@
+"""The recorded requests in the fast student's own space: a second opinion, a rationale, suggestions. NumPy only.
+
+The network has averaged its training rows; the rows nearest to a request still know more about it. Their
+directions and tool use are mixed into the network's (Khandelwal et al., 2020, do so for language models).
+Presets are not: the network alone chooses better. Constants tuned on validation, rows of training alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from editor.planner import Neighbour
+from student import dataset, heads
+from student.dataset import Row
+from student.examples import Targets
+from student.model import FastModel, prepare
+
+Floats = NDArray[np.float32]
+
+INDEX_FILE = "neighbours.npz"
+DIMENSIONS = 64
+K, POWER = 20, 30  # neighbours, and the power of their cosine that weighs them
+DIRECTION_SHARE, USE_SHARE = 0.4, 0.3  # what the neighbours have to say beside the network
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """Texts of recorded rows as vectors, and what the rows ask for. 8-bit parts are fractions of 127."""
+
+    mean: Floats  # (384,)
+    projection: Floats  # (384, DIMENSIONS) principal axes of the intents
+    vectors: NDArray[np.int8]  # (texts, DIMENSIONS)
+    row: NDArray[np.int32]  # (texts,) whose text it is: an intent or a similar one
+    used: NDArray[np.int8]  # (rows, 2) Adjust, Selective Adjust: 127 or 0
+    adjust: NDArray[np.int8]  # (rows, 15) unit vectors
+    selective: NDArray[np.int8]  # (rows, 12) unit vectors
+
+    @classmethod
+    def of(cls, model: FastModel, rows: Sequence[Row]) -> Index:
+        """The index of some rows."""
+        texts = [(row.intent, i) for i, row in enumerate(rows)]
+        texts += [(row.similar, i) for i, row in enumerate(rows) if row.similar]
+        vectors = model.encode_many([prepare(text) for text, _ in texts])
+        mean = vectors[: len(rows)].mean(axis=0)
+        _, axes = np.linalg.eigh(np.cov((vectors[: len(rows)] - mean).T))
+        projection = axes[:, ::-1][:, :DIMENSIONS].astype(np.float32)
+        projected = (vectors - mean) @ projection
+        largest = np.maximum(np.abs(projected).max(axis=1, keepdims=True), 1e-9)
+        targets = Targets.of_edits([row.edit for row in rows])
+        parts = (projected / largest, targets.use[:, :2], targets.adjust, targets.selective)
+        eighths, *asked = (_eight_bits(part) for part in parts)
+        return cls(mean, projection, eighths, np.array([i for _, i in texts], np.int32), *asked)
+
+    def keeping(self, rows: NDArray[np.bool_]) -> Index:
+        """The index of some of its rows, in their order."""
+        texts = rows[self.row]
+        place = (np.cumsum(rows) - 1).astype(np.int32)
+        asked = (self.used[rows], self.adjust[rows], self.selective[rows])
+        return Index(self.mean, self.projection, self.vectors[texts], place[self.row[texts]], *asked)
+
+    def save(self, folder: Path) -> None:
+        """Write the index beside the weights."""
+        np.savez_compressed(folder / INDEX_FILE, **vars(self))
+
+
+class Recorded:
+    """An index ready for questions."""
+
+    def __init__(self, index: Index, rows: Sequence[tuple[str, str]]) -> None:
+        self._index = index
+        self._rows = rows  # intent and rationale of each row
+        vectors = index.vectors.astype(np.float32)
+        self._vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+    @classmethod
+    def load(cls, folder: Path) -> Recorded:
+        """From a weights folder and the corpus beside it."""
+        with np.load(folder / INDEX_FILE, allow_pickle=False) as data:
+            index = Index(**{name: data[name] for name in Index.__dataclass_fields__})
+        with (dataset.DATA / "train.jsonl").open(encoding="utf-8") as file:
+            rows = [json.loads(line) for _, line in zip(index.used, file, strict=False)]
+        return cls(index, [(str(row["intent"]), str(row.get("why") or "")) for row in rows])
+
+    def similarities(self, vector: Floats) -> Floats:
+        """Cosine of a request's vector (384,) with every text, (texts,)."""
+        query = (vector - self._index.mean) @ self._index.projection
+        # einsum adds in one fixed order, whatever the number of threads
+        return np.einsum("nd,d->n", self._vectors, query / max(float(np.linalg.norm(query)), 1e-9))
+
+    def nearest(self, similarities: Floats, k: int = 3) -> tuple[Neighbour, ...]:
+        """The k recorded rows with the most similar text, best first."""
+        best: dict[int, float] = {}
+        for i in np.argsort(-similarities, kind="stable")[: 2 * k]:  # a row has two texts at most
+            best.setdefault(int(self._index.row[i]), float(similarities[i]))
+        rows = list(best.items())[:k]
+        return tuple(Neighbour(self._rows[row][0], round(s, 4), self._rows[row][1]) for row, s in rows)
+
+    def mixed(self, outputs: NDArray[np.float64], similarities: Floats) -> NDArray[np.float64]:
+        """Raw outputs (66,) with the neighbours' tool use and directions mixed in."""
+        order = np.argsort(-similarities, kind="stable")[:K]
+        weights = np.clip(similarities[order].astype(float), 1e-3, 1) ** POWER
+        weights /= weights.sum()
+        rows = self._index.row[order]
+        result = outputs.copy()
+        use = heads.sigmoid(outputs[heads.USE])
+        use[:2] += USE_SHARE * (weights @ (self._index.used[rows] / 127) - use[:2])
+        result[heads.USE] = np.log(use / (1 - use))
+        for part, directions in ((heads.ADJUST, self._index.adjust), (heads.SELECTIVE, self._index.selective)):
+            length = max(float(np.linalg.norm(outputs[part])), 1e-9)
+            theirs = weights @ (directions[rows] / 127)
+            theirs = theirs / max(float(np.linalg.norm(theirs)), 1e-9)
+            result[part] = (1 - DIRECTION_SHARE) * outputs[part] + DIRECTION_SHARE * length * theirs
+        return result
+
+
+def _eight_bits(values: Floats) -> NDArray[np.int8]:
+    return np.round(values * 127).astype(np.int8)
