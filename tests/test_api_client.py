@@ -150,7 +150,10 @@ def test_an_upload_over_the_limit_is_refused(user, tmp_path):
 def test_a_running_export_does_not_hold_up_another_users_sliders(connect, photo_path, tmp_path):
     long = tmp_path / "long.mp4"
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", "testsrc=s=1280x720:r=30:d=60"]
-    subprocess.run([*command, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "40", "-pix_fmt", "yuv420p", str(long)], check=True)
+    subprocess.run(
+        [*command, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "40", "-pix_fmt", "yuv420p", str(long)],
+        check=True,
+    )
     busy, other = connect(), connect()
     busy.predict(handle_file(long), api_name="/open")
     busy.predict(exposure=20, structure=60, api_name="/adjust")
