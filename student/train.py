@@ -77,8 +77,10 @@ def common_options(parser: argparse.ArgumentParser) -> None:
 def fit(task: Task, options: argparse.Namespace) -> dict[str, Any]:
     """Train; returns the best validation scores. Files appear in the run's folder."""
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
     from tqdm import tqdm
 
+    AcceleratorState._reset_state()  # an earlier training of this process may have had another precision
     accelerator = Accelerator(mixed_precision="bf16" if options.precision == "bf16" else "no")
     device, main = accelerator.device, accelerator.is_main_process
     folder = run_folder(options)
