@@ -183,8 +183,8 @@ def build(context: Context, media: gr.State, looks: gr.State, history: gr.State)
 
     def finish_clip(outcome: tuple[str, str | None, bool]) -> tuple[Any, str, Any, Any]:
         words, path, running = outcome
-        file = gr.update(value=path, visible=True) if path else gr.skip()
-        return file, words, file, gr.update(interactive=running)
+        file, player = (gr.update(value=path, visible=True) if path else gr.skip() for _ in range(2))
+        return file, words, player, gr.update(interactive=running)
 
     shown = [result, note, player]
     common: dict[str, Any] = {"show_progress_on": note, "concurrency_id": "export", "concurrency_limit": 2}
