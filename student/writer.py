@@ -389,7 +389,11 @@ def make_writer(model: Any, base: str | Path, rank: int = 0, alpha: int = 0, dro
     kind = Seq2SeqWriter if model.config.is_encoder_decoder else CausalWriter
     if rank:
         from peft import LoraConfig, get_peft_model
+        from peft.tuners.lora import LoraLayer
 
         lora = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules="all-linear")
         model = get_peft_model(model, lora)
+        for layer in model.modules():
+            if isinstance(layer, LoraLayer):
+                layer.cast_input_dtype_enabled = False  # autocast does it once, where it is on
     return kind(model, Prompts(base))
