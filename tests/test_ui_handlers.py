@@ -524,6 +524,13 @@ def test_an_unsure_planner_offers_its_neighbours():
     assert "Did you mean" in decision(Step(Settings(WARM), answer, "dsk"))
 
 
+def test_a_request_that_is_none_gets_no_suggestions():
+    answer = Answer(Edit(), "student", message="No request for a look.", neighbours=(Neighbour("add a cat", 0.9),))
+    words = decision(Step(Settings(), answer, "add a dog"))
+    assert "No request for a look." in words
+    assert "add a cat" not in words
+
+
 def test_text_from_outside_never_becomes_markup():
     bad = '<img src=x onerror="alert(1)">'
     answer = Answer(WARM, bad, bad, bad, bad, neighbours=(Neighbour(bad, 0.5),))

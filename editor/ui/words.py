@@ -18,8 +18,9 @@ def decision(step: Step) -> str:
     answer = step.answer
     if answer is None:
         return ""
-    unsure = answer.edit.is_neutral or min(answer.confidence.values(), default=1.0) < LOW_CONFIDENCE
-    neighbours = _neighbours(answer, "Did you mean" if unsure else "Drew on")
+    unsure = min(answer.confidence.values(), default=1.0) < LOW_CONFIDENCE
+    # The neighbours of what is no request for colours are none either.
+    neighbours = _neighbours(answer, "Did you mean" if unsure else "Drew on") if answer.edit.tools else ""
     values = f"<ul>{''.join(_tool(answer, tool) for tool in TOOLS)}</ul>" if answer.edit.tools else ""
     details = values + ("" if unsure else neighbours)
     return (
