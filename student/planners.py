@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from editor.errors import UserError
 from editor.planner import Answer, Neighbour, Planner
 from editor.tools import ADJUST_PARAMETERS, SELECTIVE_PARAMETERS, Edit, Filter, limits
-from student.dataset import load, normalise
+from student.dataset import Row, load, normalise
 from student.metrics import Vectors
 from student.neighbours import Index, recorded_index, training_index
 
@@ -147,9 +147,14 @@ class RecordedPlanner(NearestPlanner):
 
     name = "recorded teacher"
 
-    def __init__(self, index: Index) -> None:
-        super().__init__(index)
-        self._by_intent = {normalise(row.intent): row for row in index.rows}
+    def __init__(self, rows: Sequence[Row], build_index: Callable[[], Index]) -> None:
+        self._by_intent = {normalise(row.intent): row for row in rows}
+        self._build_index = build_index
+
+    @cached_property
+    def index(self) -> Index:  # type: ignore[override]
+        """Built only for a request that is not recorded: the first time it takes a minute."""
+        return self._build_index()
 
     def _answer(self, prompt: str) -> Answer:
         row = self._by_intent.get(normalise(prompt))
@@ -213,7 +218,7 @@ _LOADERS: dict[str, Callable[[], Planner]] = {
     "knn": lambda: KnnPlanner(training_index()),
     "nearest": lambda: NearestPlanner(training_index()),
     "constant": ConstantPlanner,
-    "recorded": lambda: RecordedPlanner(recorded_index()),
+    "recorded": lambda: RecordedPlanner([*load("train"), *load("validation")], recorded_index),
 }
 PLANNERS = tuple(_LOADERS)
 

@@ -138,7 +138,11 @@ def test_knn_is_the_weighted_mean_and_vote_of_its_neighbours():
     assert edit.selective_adjust is None
 
 
-@pytest.mark.parametrize("kind", [NearestPlanner, KnnPlanner, RecordedPlanner])
+def recorded(index):
+    return RecordedPlanner(index.rows, lambda: index)
+
+
+@pytest.mark.parametrize("kind", [NearestPlanner, KnnPlanner, recorded])
 @pytest.mark.parametrize("prompt", ODD + PROMPTS)
 def test_no_text_is_an_error(index, kind, prompt):
     answer = kind(index).answer(prompt)
@@ -177,8 +181,11 @@ def test_a_request_near_nothing_changes_nothing():
 
 def test_the_recorded_teacher_answers_its_own_intents_and_labels_the_rest():
     rows = [row("Golden hour", why="low sun", adjust={"temperature": 35}), row("noir", adjust={"saturation": -100})]
-    planner = RecordedPlanner(small_index(rows))
-    exact, near = planner.answer("golden HOUR!"), planner.answer("golden hour at the sea")
+    built = []
+    planner = RecordedPlanner(rows, lambda: built.append(1) or small_index(rows))
+    exact = planner.answer("golden HOUR!")
+    assert not built  # a recorded request needs no index, which takes a minute to make
+    near = planner.answer("golden hour at the sea")
     assert (exact.edit, exact.why, exact.why_source) == (rows[0].edit, "low sun", "recorded teacher")
     assert near.why_source == "nearest recorded intent: Golden hour"
 
