@@ -47,6 +47,7 @@ clean:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Vibegrade needs Python 3.11; set PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m student.neighbours
 	touch $@
 
 .venv/installed-dev: .venv/installed tests/requirements.txt
