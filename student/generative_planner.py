@@ -1,14 +1,16 @@
 """The generative student as a planner: the base with the shipped adapter merged into it.
 
-The three tools are one batch over cached prompts, and a batch is always one request, so that the same prompt gives the
-same edit, alone or among others. It needs torch, transformers and the base that `make generative` installs.
+The three tools are one batch over cached prompts. A batch is always one request, read on one thread (small products
+gain little from a second), so that the same prompt gives the same edit, alone or among others, on any number of
+threads. It needs torch, transformers and the base that `make generative` installs.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +60,13 @@ class GenerativePlanner:
         return planner
 
     def answer(self, prompt: str) -> Answer:
-        """The edit, with the tokens read and the decisions taken."""
+        """The edit and, where nothing was changed or read, why."""
         started = time.perf_counter()
         if not any(c.isalnum() for c in prepare(prompt)):
             return Answer(Edit(), self.name, message=EMPTY)
         request = self.writer.prompts.request(prompt)
-        edit = to_edit(write(self.writer, [(tool, request) for tool in TOOLS], self.decoding))
+        with one_thread():
+            edit = to_edit(write(self.writer, [(tool, request) for tool in TOOLS], self.decoding))
         message = NOT_COLOUR if edit.is_neutral else CUT if len(prompt) > MAX_CHARACTERS else ""
         return Answer(edit, self.name, message=message, latency_ms=(time.perf_counter() - started) * 1000)
 
@@ -74,6 +77,17 @@ class GenerativePlanner:
     def plan_many(self, prompts: Sequence[str]) -> list[Edit]:
         """The edits of several prompts, in their order."""
         return [self.plan(prompt) for prompt in prompts]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch on one thread for a while."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def files() -> list[Path]:
