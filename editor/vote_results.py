@@ -27,6 +27,7 @@ def votes_query(campaign_id: str) -> Select[*tuple[Any, ...]]:
     return (
         select(
             Pair.id.label("pair"),
+            Pair.position,
             Pair.kind,
             Pair.repeat_of,
             Pair.prompt,
@@ -89,7 +90,7 @@ def excluded_voters(votes: pd.DataFrame) -> dict[str, str]:
 def prompt_table(votes: pd.DataFrame) -> pd.DataFrame:
     """The paper's table for plain pairs: prompt, planners, votes for a, b, neutral, both bad, verdict."""
     rows = []
-    plain = votes[votes["kind"] == "plain"]
+    plain = votes[votes["kind"] == "plain"].sort_values(["planner_a", "planner_b", "position"])
     for (a, b, prompt), group in plain.groupby(["planner_a", "planner_b", "prompt"], sort=False):
         counts = group["winner"].value_counts()
         wins, losses = int(counts.get("a", 0)), int(counts.get("b", 0))

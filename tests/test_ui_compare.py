@@ -155,6 +155,9 @@ def test_the_contact_sheet_holds_every_picture_and_the_edits(context, photo):
     data = json.loads(Path(steps[-1].data).read_text())
     assert [row["prompt"] for row in data] == ["sunset", "night sky"]
     assert Edit.from_dict(data[1]["answers"]["teacher"]["edit"]) == COLD
+    said, picture, png, data_file = compare.show_sheet(steps[-1])
+    assert picture.startswith('<img src="data:image/jpeg;base64,')
+    assert (said, png["value"], data_file["value"]) == ("", steps[-1].path, steps[-1].data)
     pixels = np.asarray(Image.open(steps[-1].path)).astype(int)
     cell_height = round(sheet.CELL * photo.pixels.shape[0] / photo.pixels.shape[1])
     top, step = sheet.MARGIN + 2 * sheet.LINE, sheet.LINE + cell_height + sheet.MARGIN

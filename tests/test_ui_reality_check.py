@@ -62,6 +62,17 @@ def test_a_sheet_shows_original_student_and_teacher(context, photo):
     assert [frame["label"] for frame in shown["frames"]] == ["Original", "Student", "Teacher"]
 
 
+def test_the_guidelines_show_examples_with_their_answers(context, photo, tmp_path):
+    original, frames = checking.example_pictures(context)
+    assert np.abs(pixels_of(original).astype(int) - photo.pixels).mean() < 5
+    teacher, mimic, other, cold = (pixels_of(frame["picture"]).astype(int) for frame in frames)
+    assert np.abs(mimic - teacher).mean() < min(np.abs(other - teacher).mean(), np.abs(cold - teacher).mean())
+    assert (cold[..., 2] - cold[..., 0]).mean() > (teacher[..., 2] - teacher[..., 0]).mean()
+    assert "Mimics: yes" in frames[1]["label"]
+    bare = type(context)(context.planners, context.presets)
+    assert checking.example_pictures(bare) == ("", [])
+
+
 def test_annotation_is_resumed_where_it_stopped(context):
     set_id = make(context)
     first = checking.next_sheet(context, set_id, PEOPLE[0])

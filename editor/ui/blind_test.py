@@ -48,7 +48,7 @@ class Page:
         self.asked, self.visitor, self.showing = (
             gr.Textbox(visible=False, label=name) for name in ("Campaign asked for", "Visitor", "Showing")
         )
-        with gr.Row(elem_classes="judge-pick judge-form"):
+        with gr.Row(elem_classes="judge-pick judge-form pick-campaign"):
             self.campaign = gr.Dropdown([], label="Campaign", elem_id="campaign", min_width=220, scale=2)
             self.link = gr.Textbox(
                 label="Link to share", interactive=False, buttons=["copy"], elem_id="campaign-link", scale=3
@@ -161,7 +161,9 @@ def show_ballot(ballot: Ballot) -> list[Any]:
     if not ballot.showing:
         return ["", words, gr.update(frames=[], status=" "), "", gr.update(visible=False), *locked]
     said = sentence(f"{ballot.voted + 1} of {ballot.total}") + sentence(f"“{ballot.prompt}”", "h2")
-    frames = [{"label": side, "picture": p} for side, p in (("A", ballot.left), ("B", ballot.right))]
+    # The key makes a pair that looks like the last one a new one to the page, which must report it as shown.
+    sides = (("A", ballot.left), ("B", ballot.right))
+    frames = [{"label": side, "picture": picture, "key": ballot.showing} for side, picture in sides]
     pictures = gr.update(frames=frames, before=ballot.original, status="")
     return [ballot.showing, said, pictures, "", gr.update(visible=False), *locked]
 

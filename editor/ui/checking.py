@@ -37,6 +37,33 @@ class Sheet:
 
 
 @dataclass(frozen=True)
+class Example:
+    """A picture of the guideline page with what to answer about it."""
+
+    words: str
+    edit: Edit
+
+
+# "golden hour" on the first sample photo; the answers follow the guidelines' text.
+EXAMPLE_INTENT = "golden hour"
+EXAMPLES = tuple(
+    Example(words, Edit.from_dict(edit))
+    for words, edit in (
+        (
+            "Teacher: warm light, soft glow",
+            {"adjust": {"temperature": 35, "contrast": 5, "bloom": 12}, "filter": {"name": "fortune", "intensity": 25}},
+        ),
+        (
+            "Relevant: yes. Mimics: yes, a little weaker",
+            {"adjust": {"temperature": 27, "contrast": 5, "bloom": 8}, "filter": {"name": "fortune", "intensity": 20}},
+        ),
+        ("Relevant: yes. Mimics: no, faded and pink", {"filter": {"name": "faded_AL2", "intensity": 90}}),
+        ("Relevant: no, cold. Mimics: no", {"adjust": {"temperature": -30, "contrast": 15}}),
+    )
+)
+
+
+@dataclass(frozen=True)
 class Drawing:
     """A set that is being made; `id` is set when it is there."""
 
@@ -99,6 +126,16 @@ def _sheet(context: Context, sample: Sample) -> Sheet:
     student, teacher = (context.previews.graded(media, e, context.presets) for e in (sample.student, sample.teacher))
     original = context.previews.of(media).before
     return Sheet(sample.position, sample.total, sample.id, sample.intent, original, student, teacher)
+
+
+def example_pictures(context: Context) -> tuple[str, list[dict[str, str]]]:
+    """The guideline page's pictures: (original, frames with what to answer); none without sample photos."""
+    photo = next((sample.name for sample in context.samples if sample.kind == "image"), None)
+    if photo is None:
+        return "", []
+    media = named_media(context, photo)
+    frames = [{"label": e.words, "picture": context.previews.graded(media, e.edit, context.presets)} for e in EXAMPLES]
+    return context.previews.of(media).before, frames
 
 
 def annotate(context: Context, sample: str, relevant: str | None, mimics: str | None, visitor: str) -> None:

@@ -85,13 +85,14 @@ class Page:
         self.before = gr.Textbox(visible=False, label="Original")
 
     def _sheet(self) -> None:
-        self.prompts = gr.Textbox(
-            "\n".join(PAPER_PROMPTS),
-            label=f"Prompts, one on a line (up to {sheet.MOST_PROMPTS})",
-            lines=8,
-            max_lines=20,
-            elem_id="sheet-prompts",
-        )
+        with gr.Column(elem_classes="judge-form"):
+            self.prompts = gr.Textbox(
+                "\n".join(PAPER_PROMPTS),
+                label=f"Prompts, one on a line (up to {sheet.MOST_PROMPTS})",
+                lines=8,
+                max_lines=20,
+                elem_id="sheet-prompts",
+            )
         with gr.Row(elem_classes="judge-row"):
             self.make = gr.Button("Make the sheet", variant="primary", scale=0, min_width=140, elem_id="sheet-make")
             self.png = gr.DownloadButton(
@@ -99,9 +100,7 @@ class Page:
             )
             self.json = gr.DownloadButton("Download JSON", visible=False, scale=0, min_width=140, elem_id="sheet-json")
         self.progress = gr.HTML("", apply_default_css=False, elem_classes="judge-note")
-        self.sheet = gr.Image(
-            visible=False, label="Contact sheet", show_label=False, interactive=False, buttons=["fullscreen"]
-        )
+        self.sheet = gr.HTML("", elem_id="sheet", apply_default_css=False)
 
     @property
     def compared(self) -> list[Any]:
@@ -188,8 +187,9 @@ def show_sheet(made: sheet.Sheet) -> list[Any]:
     """The sheet's progress, and its files when they are there."""
     if made.path is None:
         said = f'<p role="status">{made.done} of {made.total} prompts answered</p>'
-        return [said, gr.update(visible=False), gr.update(visible=False), gr.update(visible=False)]
-    return ["", *(gr.update(visible=True, value=value) for value in (made.path, made.path, made.data))]
+        return [said, "", gr.update(visible=False), gr.update(visible=False)]
+    picture = f'<img src="{made.shown}" alt="Contact sheet of {made.total} prompts; the JSON file says what is on it">'
+    return ["", picture, *(gr.update(visible=True, value=path) for path in (made.path, made.data))]
 
 
 def build(context: Context) -> None:

@@ -11,7 +11,7 @@ from editor.ui.theme import asset
 
 
 def lens(group: str, *, together: bool = False, status: str = "", **options: Any) -> gr.HTML:
-    """Props `frames` ({label, picture}), `before` (the original) and `status` (a sentence instead of pictures).
+    """Props `frames` ({label, picture, key}), `before` (the original) and `status` (a sentence instead of pictures).
 
     All lenses of a `group` show the same part. With `together` all frames appear at the same moment, and the
     `shown` event says so.

@@ -41,6 +41,11 @@ class Page:
                 self._annotate()
             with gr.Tab("Guidelines"):
                 gr.Markdown(GUIDELINES, elem_classes="judge-text", elem_id="guidelines")
+                gr.HTML(
+                    sentence(f"“{checking.EXAMPLE_INTENT}”", "h3"), elem_classes="judge-text", apply_default_css=False
+                )
+                self.guide = arrival()
+                self.examples = lens("examples", elem_id="check-examples")
             with gr.Tab("Results") as self.results_tab:
                 self._results()
             with gr.Tab("New check"):
@@ -117,7 +122,7 @@ def show_sheet(sheet: Sheet) -> list[Any]:
         return ["", words, gr.update(frames=[], status=" "), *blank, gr.update(interactive=False)]
     said = sentence(f"{sheet.position} of {sheet.total}") + sentence(f"“{sheet.intent}”", "h2")
     pictures = (("Original", sheet.original), ("Student", sheet.student), ("Teacher", sheet.teacher))
-    frames = [{"label": label, "picture": picture} for label, picture in pictures]
+    frames = [{"label": label, "picture": picture, "key": sheet.sample} for label, picture in pictures]
     shown = gr.update(frames=frames, before=sheet.original, status="")
     return [sheet.sample, said, shown, *blank, gr.update(interactive=True)]
 
@@ -205,6 +210,17 @@ def _annotation_events(context: Context, page: Page) -> None:
         show_progress="hidden",
     )
     common: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": 8}
+    page.guide.arrived(
+        handler(
+            checking.example_pictures,
+            context,
+            show=lambda found: gr.update(before=found[0], frames=found[1], status=""),
+        ),
+        None,
+        page.examples,
+        api_name="guideline_examples",
+        **common,
+    )
     page.set.change(
         handler(checking.next_sheet, context, show=show_sheet),
         [page.set, page.visitor],

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import cv2
 import matplotlib
+import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -21,6 +22,7 @@ from editor.ui.comparing import chosen_planners, first_sample
 from editor.ui.context import Context
 from editor.ui.exports import new_file
 from editor.ui.media import Media
+from editor.ui.previews import encode
 
 MOST_PROMPTS = 40
 CELL = 320  # pixels wide
@@ -36,6 +38,7 @@ class Sheet:
     total: int
     path: str | None = None  # PNG
     data: str | None = None  # JSON
+    shown: str = field(default="", repr=False)  # the picture as a JPEG data URL
 
 
 def contact_sheet(
@@ -54,9 +57,10 @@ def contact_sheet(
         rows.append((prompt, [replies[name] for name in chosen]))
         yield Sheet(number, len(asked))
     picture, data = new_file("contact-sheet.png"), new_file("contact-sheet.json")
-    draw_sheet(context, rows, media).save(picture)
+    drawn = draw_sheet(context, rows, media)
+    drawn.save(picture)
     data.write_text(json.dumps([_record(prompt, replies) for prompt, replies in rows], indent=2, ensure_ascii=False))
-    yield Sheet(len(asked), len(asked), str(picture), str(data))
+    yield Sheet(len(asked), len(asked), str(picture), str(data), encode(np.asarray(drawn)))
 
 
 def _record(prompt: str, replies: Sequence[Reply]) -> dict[str, Any]:
