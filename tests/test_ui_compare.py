@@ -11,6 +11,7 @@ from editor.asking import ask_all
 from editor.errors import UserError
 from editor.pipeline import render
 from editor.presets import Presets
+from editor.samples import clip_path
 from editor.tools import Edit, Filter
 from editor.ui import compare, comparing, sheet
 from tests.judging import COLD, WARM, Fake, context_of, pixels_of
@@ -194,3 +195,16 @@ def test_no_sample_and_no_picture(context):
         next(comparing.compare(bare, "warm", ["student", "teacher"], None))
     with pytest.raises(UserError, match="Open a picture"):
         next(sheet.contact_sheet(bare, "warm", ["student", "teacher"], None))
+
+
+def test_a_frame_of_a_clip_is_compared(planners, photo_path):
+    context = context_of(planners, photo_path)
+    opened = comparing.choose_file(context, str(clip_path()))
+    later = comparing.choose_frame(context, 3.0, opened)
+    assert (opened.kind, later.seconds) == ("video", 3.0)
+    assert comparing.choose_frame(context, 99.0, opened).seconds == pytest.approx(opened.duration, abs=0.01)
+    first, other = (last(comparing.compare(context, "warm", ["student", "teacher"], m)) for m in (opened, later))
+    assert first.before != other.before
+    assert all(column.picture for column in other.columns)
+    frame = compare.show_media(context, opened)[2]
+    assert frame["visible"] is True
