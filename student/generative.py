@@ -4,7 +4,7 @@ One concise prompt a tool without rationale (`student.prompts`), the three tools
 alone: cross-entropy of each decision among the pieces that the grammar allows. Decoder-only and
 sequence-to-sequence bases; LoRA, and 4-bit loading for large bases. The loop is `student.train`'s:
 `python -m student.train --student generative --name NAME --base FOLDER …`.
-Commands: `python -m student.generative prepare | export --run NAME`.
+Commands: `python -m student.generative prepare | export --run NAME | tune`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from student.grammar import grammar
 from student.writer import Sample, Writer, load_base, make_writer
 
 Batch = tuple[ToolName, list[Sample]]
+KEEP = (0.3, 0.4, 0.5)  # thresholds that are tried
+UNUSED = (0.35, 0.5, 0.65)
 POOL = 16  # batches' worth of samples that are sorted by length
 
 
@@ -122,6 +125,20 @@ def answer_all(writer: Writer, intents: Sequence[str], decoding: Decoding, batch
     return [edits[i] for i in range(len(intents))]
 
 
+def tuned(writer: Writer, rows: Sequence[Row]) -> Decoding:
+    """The decoding that agrees best with the rows' edits: first keys and numbers, then when a tool is unused."""
+    teacher = [row.edit for row in rows]
+
+    def scores(decoding: Decoding) -> dict[str, Any]:
+        return metrics.edit_scores(teacher, answer_all(writer, [row.intent for row in rows], decoding))
+
+    ways = [Decoding(keep=keep, mean=mean) for mean in (True, False) for keep in KEEP]
+    best = max(ways, key=lambda way: scores(way)["overall"])
+    trials = {at: scores(replace(best, unused=(at, at, at))) for at in UNUSED}
+    first, second, third = (max(UNUSED, key=lambda at: trials[at][tool]["final"]) for tool in TOOLS)
+    return replace(best, unused=(first, second, third))
+
+
 def task(options: argparse.Namespace) -> GenerativeTask:
     """The task that the options describe, on the project's corpus. `--base smollm2` is the prepared base."""
     base = smollm2.folder() if options.base == "smollm2" else options.base
@@ -133,25 +150,33 @@ def task(options: argparse.Namespace) -> GenerativeTask:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `prepare` or `export`; 1 and one sentence on standard error for a user's mistake."""
+    """Run `prepare`, `export` or `tune`; 1 and one sentence on standard error for a user's mistake."""
     from student import generative_planner
     from student.train import RUNS
 
     parser = argparse.ArgumentParser(prog="python -m student.generative", description="The generative student.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("prepare", help="convert the base model once, into the user's cache")
-    export = commands.add_parser("export", help="make a run's best weights the shipped adapter")
+    export = commands.add_parser("export", help="make a run's best weights the adapter")
     export.add_argument("--run", required=True, help="name of the run")
     export.add_argument("--runs", type=Path, default=RUNS, help="folder that holds the runs")
-    export.add_argument("--to", type=Path, default=generative_planner.WEIGHTS, help="folder of the adapter")
+    tune = commands.add_parser("tune", help="choose the adapter's thresholds on validation rows")
+    tune.add_argument("--sample", type=int, default=300, help="number of rows")
+    for command in (export, tune):
+        command.add_argument("--to", type=Path, default=generative_planner.WEIGHTS, help="folder of the adapter")
     options = parser.parse_args(arguments)
     try:
         if options.command == "prepare":
             print("Converting SmolLM2-135M-Instruct (once, half a minute) …", file=sys.stderr, flush=True)
             print(json.dumps({"base": str(smollm2.prepare())}))
-        else:
+        elif options.command == "export":
             generative_planner.export(options.runs / options.run, options.to)
             print(json.dumps({"adapter": str(options.to)}))
+        else:
+            writer = generative_planner.GenerativePlanner.load(options.to).writer
+            decoding = tuned(writer, load("validation")[: options.sample]).to_dict()
+            generative_planner.set_decoding(options.to, decoding)
+            print(json.dumps(decoding))
     except UserError as error:
         print(error, file=sys.stderr)
         return 1

@@ -95,7 +95,7 @@ def files() -> list[Path]:
     return [WEIGHTS, smollm2.folder()]
 
 
-def export(run: Path, folder: Path, decoding: Decoding | None = None) -> None:
+def export(run: Path, folder: Path) -> None:
     """Write a run's best weights as an adapter, float16, with what is needed to read it. Raises `UserError`."""
     try:
         options = json.loads((run / "config.json").read_text(encoding="utf-8"))
@@ -109,8 +109,18 @@ def export(run: Path, folder: Path, decoding: Decoding | None = None) -> None:
         "rank": options["rank"],
         "alpha": options["alpha"],
         "pieces": list(PIECES),
-        "decoding": (decoding or Decoding()).to_dict(),
+        "decoding": Decoding().to_dict(),
     }
+    _write_config(folder, config)
+
+
+def set_decoding(folder: Path, decoding: dict[str, Any]) -> None:
+    """Replace the thresholds of an adapter."""
+    config, _ = _read(folder)
+    _write_config(folder, config | {"decoding": decoding})
+
+
+def _write_config(folder: Path, config: dict[str, Any]) -> None:
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 

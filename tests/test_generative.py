@@ -12,7 +12,7 @@ from tiny_writers import tiny_llama, tiny_t5
 
 from editor.errors import UserError
 from editor.tools import TOOLS, Edit
-from student import generative, generative_planner, smollm2, train
+from student import generative, generative_planner, metrics, smollm2, train
 from student.dataset import Row
 from student.drafting import Decoding, write
 from student.generative import GenerativeTask, add_options, answer_all, decision_loss
@@ -255,6 +255,23 @@ def test_the_planner_never_raises_and_says_why_it_did_nothing(shipped, llama):
         if answer.edit.is_neutral:
             assert answer.message
     assert planner.answer("golden hour").latency_ms > 0
+
+
+def test_tuning_picks_the_thresholds_that_agree_best(shipped):
+    writer = shipped[1].model.eval()
+
+    def overall(decoding):
+        return metrics.edit_scores([r.edit for r in ROWS], answer_all(writer, TEXTS, decoding))["overall"]
+
+    best = generative.tuned(writer, ROWS)
+    assert overall(best) >= max(overall(Decoding(keep=keep)) for keep in generative.KEEP)
+
+
+def test_thresholds_are_kept_with_the_adapter(shipped, llama, tmp_path):
+    folder = shutil.copytree(shipped[0], tmp_path / "adapter")
+    chosen = Decoding((0.35, 0.5, 0.65), 0.4, False)
+    generative_planner.set_decoding(folder, chosen.to_dict())
+    assert GenerativePlanner.load(folder, llama).decoding == chosen
 
 
 def test_an_adapter_for_other_presets_is_refused(shipped, llama, tmp_path):
