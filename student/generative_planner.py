@@ -12,10 +12,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from editor.errors import UserError
 from editor.planner import Answer
@@ -51,10 +52,11 @@ class GenerativePlanner:
         if config["pieces"] != list(PIECES):
             raise UserError("The generative student was trained for other tools or presets; train it anew.")
         half = torch.cpu._is_avx512_bf16_supported()  # elsewhere bfloat16 is emulated, slowly
-        model = load_base(base, dtype=torch.bfloat16 if half else torch.float32)
-        writer = make_writer(model, base, config["rank"], config["alpha"])
-        writer.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
-        writer.base = writer.base.merge_and_unload()
+        with one_thread():
+            model = load_base(base, dtype=torch.bfloat16 if half else torch.float32)
+            writer = make_writer(model, base, config["rank"], config["alpha"])
+            writer.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+            writer.base = quicken(writer.base.merge_and_unload())
         planner = cls(writer, Decoding.from_dict(config["decoding"]))
         planner.answer("warm up")  # reads the tools' prompts
         return planner
@@ -77,6 +79,40 @@ class GenerativePlanner:
     def plan_many(self, prompts: Sequence[str]) -> list[Edit]:
         """The edits of several prompts, in their order."""
         return [self.plan(prompt) for prompt in prompts]
+
+
+class EightBitLinear(nn.Module):
+    """A linear layer that reads 8-bit weights, one scale a row, when x has few rows: then reading is what takes time.
+
+    Activations keep their precision (rounding those as well made every answer another one).
+    """
+
+    few = 8
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.linear = linear
+        weight = linear.weight.detach().float()
+        scale = (weight.abs().amax(1, keepdim=True) / 127).clamp_min(1e-8)
+        self.whole = (weight / scale).round().to(torch.int8)
+        self.scale = scale[:, 0].to(linear.weight.dtype)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(..., inputs) to (..., outputs)."""
+        rows = x.reshape(-1, x.shape[-1])
+        if len(rows) > self.few:
+            return cast(torch.Tensor, self.linear(x))
+        out = torch._weight_int8pack_mm(rows, self.whole, self.scale).reshape(*x.shape[:-1], -1)
+        return out if self.linear.bias is None else out + self.linear.bias
+
+
+def quicken(model: Any) -> Any:
+    """The model with all linear layers but the vocabulary's as `EightBitLinear`."""
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.Linear) and child is not model.get_output_embeddings():
+                setattr(module, name, EightBitLinear(child))
+    return model
 
 
 @contextmanager

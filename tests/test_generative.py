@@ -247,6 +247,17 @@ def test_the_planner_answers_as_the_trained_model(shipped, llama):
     assert sum(same) >= len(TEXTS) - 1  # the planner's weights are rounded
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("bias", [False, True])
+def test_eight_bit_layers_stay_close_and_are_exact_for_many_rows(dtype, bias):
+    linear = torch.nn.Linear(64, 48, bias=bias, dtype=dtype)
+    quick = generative_planner.EightBitLinear(linear)
+    many, few = torch.randn(3, 5, 64, dtype=dtype), torch.randn(3, 1, 64, dtype=dtype)
+    torch.testing.assert_close(quick(many), linear(many))
+    error = (quick(few).float() - linear(few).float()).norm() / linear(few).float().norm()
+    assert 0 < error < 0.015
+
+
 def test_the_planner_never_raises_and_says_why_it_did_nothing(shipped, llama):
     planner = GenerativePlanner.load(shipped[0], llama)
     for text in ["", "  ", "?!…", "\0", "\ud83d", "x" * 10_000, "🏳️‍🌈" * 400, "ночной город", "'; DROP TABLE users; --"]:
