@@ -117,7 +117,7 @@ def _to_unit(pixels: NDArray) -> NDArray[np.float32]:
     """Integer pixels as float32 0..1; floats as they are."""
     if pixels.dtype.kind == "f":
         return pixels
-    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    return np.divide(pixels, np.float32(np.iinfo(pixels.dtype).max), dtype=np.float32)
 
 
 def _from_unit(rgb: NDArray[np.float32], dtype: np.dtype) -> NDArray:
@@ -125,4 +125,5 @@ def _from_unit(rgb: NDArray[np.float32], dtype: np.dtype) -> NDArray:
     clipped = np.clip(rgb, 0, 1)
     if dtype.kind == "f":
         return clipped
-    return np.rint(clipped * np.float32(np.iinfo(dtype).max)).astype(dtype)
+    clipped *= np.float32(np.iinfo(dtype).max)  # in place: video frames are 25 MB each
+    return np.rint(clipped, out=clipped).astype(dtype)

@@ -111,10 +111,6 @@ class Settings:
         off = frozenset(t for t in TOOLS if not next(rest))
         return cls(edit, off, {t: _number(rest) for t in TOOLS}, _number(rest))
 
-    def with_edit(self, edit: Edit) -> Settings:
-        """Another edit, all of it switched on at full strength."""
-        return replace(Settings(), edit=edit)
-
     def with_preset(self, name: str) -> Settings:
         """Another preset: at its present intensity, or whole where it had none; switched on."""
         intensity = self.edit.filter.intensity if self.edit.filter else 100.0
