@@ -10,6 +10,7 @@ Sources: Sultan et al. (EMNLP 2024); Hu et al. (2021) LoRA; Krell et al. (2021) 
 from __future__ import annotations
 
 import importlib.util
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ class Session(Protocol):
         ...
 
 
-class Writer(nn.Module):
+class Writer(nn.Module, ABC):
     """A base model with vectors for pieces. `base` is a transformers model, or a peft model around one."""
 
     def __init__(self, base: Any, prompts: Prompts) -> None:
@@ -141,13 +142,13 @@ class Writer(nn.Module):
         with torch.autocast(hidden.device.type, enabled=False):
             return functional.linear(hidden.float(), self.write.float())
 
+    @abstractmethod
     def collate(self, tool: ToolName, samples: Sequence[Sample]) -> dict[str, Any]:
         """Inputs of `forward` for samples of one tool."""
-        raise NotImplementedError
 
+    @abstractmethod
     def begin(self, requests: Sequence[Request]) -> Session:
         """Start answering requests, with the weights as they are."""
-        raise NotImplementedError
 
 
 def block_attention(
