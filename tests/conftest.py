@@ -16,6 +16,8 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 from editor.image import Picture  # noqa: E402
+from tests.databases import database_url, engine, postgres_server, postgres_url, store  # noqa: E402, F401
+from tests.endpoint import replay  # noqa: E402, F401
 
 EXTERNAL = Path(__file__).parents[2] / "shared" / "external"
 

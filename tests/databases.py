@@ -6,6 +6,9 @@ import tempfile
 import psycopg
 import pytest
 
+from editor.database import open_database
+from editor.store import Store
+
 _numbers = itertools.count()
 
 
@@ -35,3 +38,19 @@ def database_url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'events.db'}"
     return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def store(database_url):
+    """An empty store, once on each kind of database."""
+    store = Store(database_url)
+    yield store
+    store.engine.dispose()
+
+
+@pytest.fixture
+def engine(database_url):
+    """An engine on an empty, migrated database, once of each kind."""
+    engine = open_database(database_url)
+    yield engine
+    engine.dispose()

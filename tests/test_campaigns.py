@@ -9,12 +9,10 @@ import pandas as pd
 import pytest
 
 from editor import campaigns as c
-from editor.database import open_database
 from editor.errors import UserError
 from editor.store import count
 from editor.tools import Edit
 from editor.vote_results import anonymous, excluded_voters, results, votes_frame
-from tests.databases import database_url, postgres_server, postgres_url  # noqa: F401
 
 
 def comparisons(prompts=8, pictures=3):
@@ -22,14 +20,6 @@ def comparisons(prompts=8, pictures=3):
     good = c.Candidate("good", Edit.from_dict({"adjust": {"contrast": 10}}))
     bad = c.Candidate("bad", Edit.from_dict({"adjust": {"contrast": -10}}))
     return [c.Comparison(f"look {p}", f"picture {i}", good, bad) for p in range(prompts) for i in range(pictures)]
-
-
-@pytest.fixture
-def engine(database_url, tmp_path, monkeypatch):  # noqa: F811
-    monkeypatch.setenv("VIBEGRADE_HOME", str(tmp_path / "home"))
-    engine = open_database(database_url)
-    yield engine
-    engine.dispose()
 
 
 def judge(engine, campaign, voter, choose):

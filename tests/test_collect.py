@@ -9,23 +9,14 @@ from typer.testing import CliRunner
 from editor.database import open_database
 from editor.errors import UserError
 from editor.planner import Answer
-from editor.store import Store, count, kept_tools
+from editor.store import count, kept_tools
 from editor.tools import TOOLS, Edit
 from student.collect import collect, in_test, rate, run
 from student.dataset import read_rows
 from student.simulate import make_world, simulate, truth
-from tests.databases import database_url, postgres_server, postgres_url  # noqa: F401
 
 WARM = Edit.from_dict({"adjust": {"temperature": 35}})
 COLD = Edit.from_dict({"adjust": {"temperature": -35}, "filter": {"name": "north", "intensity": 50}})
-
-
-@pytest.fixture
-def store(database_url, tmp_path, monkeypatch):  # noqa: F811
-    monkeypatch.setenv("VIBEGRADE_HOME", str(tmp_path / "home"))
-    store = Store(database_url)
-    yield store
-    store.engine.dispose()
 
 
 def ask(store, prompt, edit, exported=None, times=1):
@@ -39,7 +30,7 @@ def ask(store, prompt, edit, exported=None, times=1):
                 store.exported(project, user, kind, exported, kept_tools(edit, exported), ask_id=asked)
 
 
-def test_the_most_exported_output_wins_per_tool(store, database_url):  # noqa: F811
+def test_the_most_exported_output_wins_per_tool(store, database_url):
     ask(store, "Beach day", WARM, exported=WARM, times=5)
     ask(store, "beach day!", COLD, exported=COLD.model_copy_validated(adjust=None), times=2)
     ask(store, "beach day", COLD, times=2)
@@ -54,7 +45,7 @@ def test_the_most_exported_output_wins_per_tool(store, database_url):  # noqa: F
     assert collected.counts["exported_asks"] == 7
 
 
-def test_lower_bound_breaks_small_sample_luck(store, database_url):  # noqa: F811
+def test_lower_bound_breaks_small_sample_luck(store, database_url):
     ask(store, "sunset", COLD, exported=COLD, times=1)  # 1/1
     ask(store, "sunset", WARM, exported=WARM, times=9)  # 9/10
     ask(store, "sunset", WARM, times=1)
@@ -80,7 +71,7 @@ def agreement(rows, planted):
     return np.mean([row.edit.to_dict()[tool] == best[row.intent][tool] for row in rows for tool in TOOLS])
 
 
-def test_collection_recovers_the_planted_tastes_and_filtering_helps(database_url):  # noqa: F811
+def test_collection_recovers_the_planted_tastes_and_filtering_helps(database_url):
     world = make_world(intents=40, seed=5, zipf=0.0)
     engine = open_database(database_url)
     recovered = []
@@ -112,7 +103,7 @@ def test_simulated_traffic_is_repeatable_and_cannot_pass_as_real(tmp_path):
         make_world(intents=1_000_000, seed=0)
 
 
-def test_command_splits_by_intent_without_crossing(store, database_url, tmp_path):  # noqa: F811
+def test_command_splits_by_intent_without_crossing(store, database_url, tmp_path):
     for i in range(30):
         ask(store, f"look {i}", WARM, exported=WARM)
         ask(store, f"Look {i}.", WARM, exported=WARM)
@@ -149,7 +140,7 @@ def test_kept_tools_compares_use_not_values():
     assert kept_tools(retuned, COLD)["filter"] is False
 
 
-def test_nothing_exported_is_one_sentence(store, database_url, tmp_path):  # noqa: F811
+def test_nothing_exported_is_one_sentence(store, database_url, tmp_path):
     ask(store, "sunset", WARM)
     with pytest.raises(UserError, match="exported often enough"):
         run(tmp_path / "rows.jsonl", database_url)

@@ -9,22 +9,13 @@ import pytest
 from editor.errors import UserError
 from editor.experiment import Experiment, arm_table, compare, projects, users_needed
 from editor.planner import Answer
-from editor.store import Store, count, kept_tools
+from editor.store import count, kept_tools
 from editor.tools import Edit
-from tests.databases import database_url, postgres_server, postgres_url  # noqa: F401
 
 WARM = Edit.from_dict({"adjust": {"temperature": 35}})
 BOTH = Edit.from_dict({"adjust": {"temperature": 35}, "filter": {"name": "vivid", "intensity": 40}})
 ARMS = {"recorded": 0.5, "student": 0.3, "knn": 0.2}
 EXPERIMENT = Experiment(name="first", control="recorded", arms=ARMS)
-
-
-@pytest.fixture
-def store(database_url, tmp_path, monkeypatch):  # noqa: F811
-    monkeypatch.setenv("VIBEGRADE_HOME", str(tmp_path / "home"))
-    store = Store(database_url)
-    yield store
-    store.engine.dispose()
 
 
 def test_assignment_is_sticky_and_follows_the_shares():

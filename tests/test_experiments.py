@@ -12,7 +12,6 @@ from student import experiment_tables, experiments, simulated_experiments
 from student.experiment_tables import figure, mean_interval, page
 from student.experiments import Plan, main, read_cells, run_experiment
 from student.simulated_experiments import drawn, filtering, personalisation, personalisation_settings, recovery
-from tests.endpoint import replay  # noqa: F401
 from tests.tiny import tiny_bert
 
 
@@ -138,7 +137,7 @@ def test_prompts_need_an_endpoint(tmp_path, capsys):
     assert "OPENAI_MODEL" in json.loads(out.splitlines()[-1])["skipped"]["prompts"]
 
 
-def test_prompt_variants_are_measured_on_the_endpoint(tmp_path, capsys, replay):  # noqa: F811
+def test_prompt_variants_are_measured_on_the_endpoint(tmp_path, capsys, replay):
     assert main(["prompts", "--quick", "--cells", str(tmp_path)]) == 0
     (found,) = read_cells(tmp_path / "quick")["prompts"]
     assert {v: f["tokens_in"] for v, f in found["figures"].items()} == {

@@ -6,14 +6,13 @@ from editor.insights import DAY, QUERIES, Filters, everything, funnel, percentil
 from editor.planner import Answer
 from editor.store import Store, kept_tools
 from editor.tools import Edit
-from tests.databases import database_url, postgres_server, postgres_url  # noqa: F401
 
 WARM = Edit.from_dict({"adjust": {"temperature": 35}})
 BOTH = Edit.from_dict({"adjust": {"temperature": 35}, "filter": {"name": "vivid", "intensity": 40}})
 
 
 @pytest.fixture
-def engine(database_url, tmp_path, monkeypatch):  # noqa: F811
+def engine(database_url, tmp_path, monkeypatch):
     """Day 10: opened and left; asked knn and left. Day 11: asked student, retuned, exported twice; a video likewise."""
     monkeypatch.setenv("VIBEGRADE_HOME", str(tmp_path / "home"))
     store = Store(database_url)

@@ -11,6 +11,7 @@ MODEL_LIBRARIES = {"torch", "transformers", "onnxruntime", "peft", "accelerate",
 # Project modules that each module of the engine may import; the rest of editor/ is free within editor/.
 ENGINE = {
     "editor.errors": set(),
+    "editor.folders": set(),
     "editor.tools": {"editor.errors"},
     "editor.planner": {"editor.tools"},
     "editor.color": {"editor.errors"},
@@ -21,6 +22,11 @@ ENGINE = {
     "editor.hald": {"editor.errors", "editor.cube"},
     "editor.lut": {"editor.errors"},
     "editor.presets": {"editor.errors", "editor.cube", "editor.lut", "editor.tools"},
+    "editor.clip": {"editor.errors"},
+    "editor.ffmpeg": {"editor.clip"},
+    "editor.still": {"editor.clip", "editor.errors", "editor.ffmpeg"},
+    "editor.processes": {"editor.errors"},
+    "editor.frame_pipe": {"editor.clip", "editor.ffmpeg", "editor.processes"},
     "editor.pipeline": {
         "editor.errors",
         "editor.adjust",

@@ -9,23 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from editor.database import open_database
 from editor.errors import UserError
 from editor.ratings import PERSON, all_samples, create_set, next_sample, rate, ratings_frame, sets, summarise
 from editor.tools import Edit
 from student.judge import endpoint_from_environment, judge, messages, parse
 from student.teacher import Endpoint
-from tests.databases import database_url, postgres_server, postgres_url  # noqa: F401
 
 WARM, COLD = (Edit.from_dict({"adjust": {"temperature": t}}) for t in (35, -35))
-
-
-@pytest.fixture
-def engine(database_url, tmp_path, monkeypatch):  # noqa: F811
-    monkeypatch.setenv("VIBEGRADE_HOME", str(tmp_path / "home"))
-    engine = open_database(database_url)
-    yield engine
-    engine.dispose()
 
 
 def make(engine, n=3):

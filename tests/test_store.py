@@ -17,18 +17,9 @@ from editor.planner import Answer
 from editor.schema import Ask, Base, Change, Export, Exposure
 from editor.store import Store, canonical, count, forget, new_id, retain, salt
 from editor.tools import Edit
-from tests.databases import database_url, postgres_server, postgres_url  # noqa: F401
 
 GOLDEN = Edit.from_dict({"adjust": {"temperature": 35, "contrast": 5}, "filter": {"name": "vivid", "intensity": 40}})
 DAY = 86_400_000
-
-
-@pytest.fixture
-def store(database_url, tmp_path, monkeypatch):  # noqa: F811
-    monkeypatch.setenv("VIBEGRADE_HOME", str(tmp_path / "home"))
-    store = Store(database_url)
-    yield store
-    store.engine.dispose()
 
 
 def walk(store, user="someone", at=None):
@@ -49,7 +40,7 @@ def test_migrations_lead_to_the_schema(store):
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_migrating_at_once_from_several_threads_works(database_url):  # noqa: F811
+def test_migrating_at_once_from_several_threads_works(database_url):
     with ThreadPoolExecutor(4) as pool:
         engines = list(pool.map(lambda _: open_database(database_url), range(4)))
     migrate(engines[0])
@@ -108,7 +99,7 @@ def test_twenty_writers_lose_nothing(store):
     )
 
 
-def test_a_kill_loses_no_committed_event(database_url, tmp_path, monkeypatch):  # noqa: F811
+def test_a_kill_loses_no_committed_event(database_url, tmp_path, monkeypatch):
     monkeypatch.setenv("VIBEGRADE_HOME", str(tmp_path / "home"))
     program = (
         "import sys; from editor.store import Store\n"

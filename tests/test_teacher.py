@@ -14,7 +14,6 @@ from editor.errors import UserError
 from editor.tools import Edit
 from student.label import app, read_intents, read_price
 from student.teacher import Endpoint, TeacherPlanner
-from tests.endpoint import replay  # noqa: F401
 
 GOLDEN = Edit.from_dict(
     {
@@ -29,7 +28,7 @@ def teacher(server, timeout_s=5.0, retries=2, variant="one-shot"):
     return TeacherPlanner(Endpoint("replay", server.url, "sk-very-secret", timeout_s, retries), variant)
 
 
-def test_three_calls_go_out_together(replay):  # noqa: F811
+def test_three_calls_go_out_together(replay):
     answer = teacher(replay).answer("golden hour")
     assert answer.edit == GOLDEN
     assert (answer.tokens_in, answer.tokens_out) == (300, 60)
@@ -38,14 +37,14 @@ def test_three_calls_go_out_together(replay):  # noqa: F811
     assert answer.planner == "teacher (replay)"
 
 
-def test_zero_shot_is_one_call(replay):  # noqa: F811
+def test_zero_shot_is_one_call(replay):
     answer = teacher(replay, variant="zero-shot").answer("golden hour")
     assert answer.edit.tools == ("adjust", "filter")
     assert sum(replay.asked.values()) == 1
 
 
 @pytest.mark.parametrize("intent", ["limited golden", "flaky golden"])
-def test_what_passes_on_a_second_try_is_retried(replay, intent):  # noqa: F811
+def test_what_passes_on_a_second_try_is_retried(replay, intent):
     assert teacher(replay).answer(intent).edit == GOLDEN
     assert set(replay.asked.values()) == {2}
 
@@ -62,7 +61,7 @@ def test_what_passes_on_a_second_try_is_retried(replay, intent):  # noqa: F811
         ("broken golden", "could not be read"),
     ],
 )
-def test_each_failure_is_one_sentence_and_no_edit(replay, intent, sentence, caplog):  # noqa: F811
+def test_each_failure_is_one_sentence_and_no_edit(replay, intent, sentence, caplog):
     with caplog.at_level(logging.DEBUG):
         answer = teacher(replay, timeout_s=0.5, retries=0).answer(intent)
     assert answer.edit.is_neutral
@@ -76,7 +75,7 @@ def test_nobody_listening():
     assert "cannot be reached" in answer.message
 
 
-def test_one_broken_tool_keeps_the_others(replay):  # noqa: F811
+def test_one_broken_tool_keeps_the_others(replay):
     answer = teacher(replay).answer("halfbroken golden")
     assert answer.edit.tools == ("adjust", "selective_adjust")
     assert answer.message.endswith("Missing: filter.")
@@ -97,7 +96,7 @@ def run_label(*arguments):
     return CliRunner().invoke(app, ["label", *map(str, arguments)])
 
 
-def test_label_writes_rows_and_keeps_raw_failures_apart(replay, tmp_path):  # noqa: F811
+def test_label_writes_rows_and_keeps_raw_failures_apart(replay, tmp_path):
     intents = tmp_path / "intents.txt"
     intents.write_text("golden hour\nwild west\n\nGolden Hour!\nbroken thing\n")
     rows, prices = tmp_path / "rows.jsonl", tmp_path / "prices.json"
@@ -120,7 +119,7 @@ def test_label_writes_rows_and_keeps_raw_failures_apart(replay, tmp_path):  # no
     assert replay.asked.total() == before + 3  # the unreadable intent, once more
 
 
-def test_label_goes_on_after_a_kill_without_asking_twice_or_losing_a_row(replay, tmp_path):  # noqa: F811
+def test_label_goes_on_after_a_kill_without_asking_twice_or_losing_a_row(replay, tmp_path):
     intents, rows = tmp_path / "intents.txt", tmp_path / "rows.jsonl"
     intents.write_text("\n".join(f"look {i}" for i in range(40)))
     command = [sys.executable, "-m", "student.teacher", "label", intents, "-o", rows, "--concurrency", "2"]
@@ -140,7 +139,7 @@ def test_label_goes_on_after_a_kill_without_asking_twice_or_losing_a_row(replay,
     assert all(replay.asked[intent, tool] == asked[intent, tool] for intent, tool in asked if intent in kept)
 
 
-def test_variants_table_counts_tokens_validity_and_cost(replay, tmp_path):  # noqa: F811
+def test_variants_table_counts_tokens_validity_and_cost(replay, tmp_path):
     prices = tmp_path / "prices.json"
     prices.write_text('{"replay": {"input": 10, "output": 0}}')
     result = CliRunner().invoke(app, ["variants", "-n", "2", "--prices", str(prices)])
