@@ -108,7 +108,7 @@ def write_rows(rows: Iterable[Row], path: str | Path) -> None:
         record: dict[str, Any] = {"intent": row.intent, "why": row.why, "edit": row.edit.to_dict()}
         record |= {"similar": row.similar, "domain": row.domain} | ({"calls": row.calls} if row.calls else {})
         lines.append(json.dumps(record, ensure_ascii=False))
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    Path(path).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def _row(line: str, place: str) -> Row:
