@@ -16,29 +16,21 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock
-from platformdirs import user_data_path
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from editor.errors import UserError
+from editor.folders import data_folder
 
 # Many people may vote at the same moment; waiting in line is better than an error.
 POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 50, "pool_timeout": 60}
 MIGRATION_LOCK = 0x71BE6ADE  # PostgreSQL advisory lock: two servers that start at once migrate in turn
 
 
-def data_directory() -> Path:
-    """The folder of everything that outlives a session: `VIBEGRADE_HOME`, or the platform's user data folder."""
-    home = os.environ.get("VIBEGRADE_HOME")
-    path = Path(home) if home else user_data_path("vibegrade")
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
 def default_url() -> str:
     """`DATABASE_URL`, or SQLite in the data folder."""
-    return os.environ.get("DATABASE_URL") or f"sqlite:///{data_directory() / 'events.db'}"
+    return os.environ.get("DATABASE_URL") or f"sqlite:///{data_folder() / 'events.db'}"
 
 
 def open_database(url: str | None = None) -> Engine:

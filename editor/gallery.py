@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from editor.database import data_directory
 from editor.errors import UserError
+from editor.folders import data_folder
 from editor.image import load_image, preview, save_image
 from editor.samples import Sample, samples
 
@@ -52,6 +52,6 @@ def picture_pixels(name: str) -> NDArray[np.uint8]:
 
 
 def _folder() -> Path:
-    folder = data_directory() / "pictures"
+    folder = data_folder() / "pictures"
     folder.mkdir(exist_ok=True)
     return folder

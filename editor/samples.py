@@ -6,7 +6,6 @@ soft chord) is made once into the user's cache folder. Nothing is downloaded.
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ from typing import Literal
 import cv2
 import imageio_ffmpeg
 import numpy as np
-from platformdirs import user_cache_path
 
 from editor.errors import UserError
+from editor.folders import cache_folder
 from editor.image import load_image
 from editor.image_write import atomic_file
 
@@ -86,14 +85,6 @@ def samples() -> tuple[Sample, ...]:
     )
     authors = "; ".join(_PHOTOS[shot.photo][2].split(",")[0] for shot in _SHOTS)
     return *photos, Sample("clip", "video", f"made from photos by {authors}", _CC_BY, clip_path, "Short clip")
-
-
-def cache_folder() -> Path:
-    """Where made-once files live: `VIBEGRADE_HOME`/cache, or the platform's user cache folder. Created if missing."""
-    home = os.environ.get("VIBEGRADE_HOME")
-    folder = Path(home, "cache") if home else user_cache_path("vibegrade", appauthor=False)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def clip_path() -> Path:

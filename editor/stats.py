@@ -27,7 +27,7 @@ from statsmodels.stats.proportion import (
     proportions_ztest,
 )
 
-from editor.errors import UserError
+from editor.errors import UserError, run_command
 
 ALPHA = 0.05
 SRM_ALARM = 0.001  # below it the split of users is broken and no result may be read (Fabijan et al. 2019)
@@ -269,7 +269,4 @@ def ab(
 
 
 if __name__ == "__main__":
-    try:
-        app()
-    except UserError as error:
-        raise SystemExit(str(error)) from None
+    run_command(app)

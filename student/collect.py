@@ -18,9 +18,9 @@ import polars as pl
 import typer
 
 from editor.database import default_url, open_database
-from editor.errors import UserError
+from editor.errors import UserError, run_command
 from editor.tools import TOOLS, Edit
-from student.dataset import Row, statistics
+from student.dataset import Row, normalise, statistics, write_rows
 
 Rule = Literal["bound", "plain"]
 Z = 1.959964  # of the 95% Wilson bound
@@ -129,12 +129,6 @@ def in_test(intent_key: str, percent: int) -> bool:
     return int.from_bytes(digest[:8], "big") % 100 < percent
 
 
-def to_json(row: Row) -> str:
-    """A line of a rows file."""
-    record = {"intent": row.intent, "why": row.why, "edit": row.edit.to_dict(), "similar": row.similar}
-    return json.dumps({**record, "domain": row.domain, "calls": row.calls}, ensure_ascii=False)
-
-
 def used_table(rows: list[Row]) -> str:
     """The paper's used/all table for every popularity threshold, as Markdown."""
     lines = ["| intents | " + " | ".join(TOOLS) + " |", "|---|" + "---|" * len(TOOLS)]
@@ -159,13 +153,13 @@ def run(
     collected = collect(database or default_url(), "plain" if rule == "plain" else "bound", minimum_calls)
     if not collected.rows:
         raise UserError("No intent was exported often enough yet; nothing was written.")
-    from student.dataset import normalise
-
-    test = [row for row in collected.rows if in_test(normalise(row.intent), test_percent)]
-    train = [row for row in collected.rows if not in_test(normalise(row.intent), test_percent)]
-    output.write_text("".join(to_json(row) + "\n" for row in train), encoding="utf-8")
+    train: list[Row] = []
+    test: list[Row] = []
+    for row in collected.rows:
+        (test if in_test(normalise(row.intent), test_percent) else train).append(row)
+    write_rows(train, output)
     if test_percent:
-        output.with_suffix(".test.jsonl").write_text("".join(to_json(row) + "\n" for row in test), encoding="utf-8")
+        write_rows(test, output.with_suffix(".test.jsonl"))
     counts = {**collected.counts, "train": len(train), "test": len(test)}
     if not as_json:
         typer.echo(used_table(collected.rows))
@@ -173,7 +167,4 @@ def run(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(run)
-    except UserError as error:
-        raise SystemExit(str(error)) from None
+    run_command(lambda: typer.run(run))

@@ -21,8 +21,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from editor.database import data_directory, default_url
-from editor.errors import UserError
+from editor.database import default_url
+from editor.errors import UserError, run_command
+from editor.folders import data_folder
 from editor.planner import Planner
 from editor.tools import TOOLS
 from student import report
@@ -284,12 +285,12 @@ def promote(candidate: Path, target: Path, anyway: bool = False) -> Path | None:
 
 def candidates_folder() -> Path:
     """Where candidates lie: in the user's data folder, since their rows hold what people typed."""
-    return data_directory() / "candidates"
+    return data_folder() / "candidates"
 
 
 def promoted_folder() -> Path:
     """`VIBEGRADE_STUDENT`, or a folder in the user's data folder."""
-    return Path(os.environ.get("VIBEGRADE_STUDENT") or data_directory() / "student")
+    return Path(os.environ.get("VIBEGRADE_STUDENT") or data_folder() / "student")
 
 
 app = typer.Typer(add_completion=False, help="From events to a candidate student.")
@@ -347,7 +348,4 @@ def promote_command(
 
 
 if __name__ == "__main__":
-    try:
-        app()
-    except UserError as error:
-        raise SystemExit(str(error)) from None
+    run_command(app)

@@ -23,7 +23,7 @@ from sqlalchemy import Engine
 from tqdm import tqdm
 
 from editor.database import open_database
-from editor.errors import UserError
+from editor.errors import UserError, run_command
 from editor.ratings import Sample, all_samples, rate
 from student.teacher import Endpoint
 
@@ -119,7 +119,4 @@ def run(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(run)
-    except UserError as error:
-        raise SystemExit(str(error)) from None
+    run_command(lambda: typer.run(run))

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from editor.errors import UserError
+from editor.errors import UserError, run_command
 from editor.text import normalise
 from student.prompts import VARIANTS, Variant
 from student.teacher import Endpoint, Labelled, label
@@ -242,10 +242,7 @@ def variants(
 
 def main() -> None:
     """Run the commands; a `UserError` is one sentence and exit code 1."""
-    try:
-        app()
-    except UserError as error:
-        raise SystemExit(str(error)) from None
+    run_command(app)
 
 
 if __name__ == "__main__":

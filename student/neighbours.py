@@ -16,19 +16,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
+from editor.folders import cache_folder
 from editor.planner import Neighbour
 from student import minilm
 from student.dataset import Row, load
 
 Floats = NDArray[np.float32]
-
-
-def cache_folder() -> Path:
-    """Where computed vectors are kept: `VIBEGRADE_HOME`/cache, or the platform's user cache folder."""
-    home = os.environ.get("VIBEGRADE_HOME")
-    return Path(home) / "cache" if home else user_cache_path("vibegrade")
 
 
 @lru_cache(maxsize=8192)
@@ -64,7 +58,6 @@ def _read(path: Path, rows: int) -> NDArray[np.float16] | None:
 def _write(path: Path, vectors: NDArray[np.float16]) -> None:
     """All or nothing, also when two processes write at once; a full disk only costs the cache."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
             np.save(file, vectors)
         os.replace(file.name, path)

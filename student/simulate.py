@@ -22,7 +22,7 @@ from sqlalchemy import Engine, insert
 from tqdm import tqdm
 
 from editor.database import open_database
-from editor.errors import UserError
+from editor.errors import UserError, run_command
 from editor.schema import Ask, Base, Change, Export, Project, Switch
 from editor.store import canonical
 from editor.text import normalise
@@ -157,7 +157,4 @@ def run(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(run)
-    except UserError as error:
-        raise SystemExit(str(error)) from None
+    run_command(lambda: typer.run(run))

