@@ -203,8 +203,13 @@ def _next_pair(connection: Connection, campaign_id: str, voter_id: str, seen: Se
         .where(Pair.campaign_id == campaign_id, Pair.id.not_in(shown))
     )
     left = connection.execute(query).all()
+    fresh = [p for p in left if p.repeat_of is None]
+    to_repeat = {p.repeat_of for p in left}
+    first = [p for p in fresh if p.id in to_repeat]
+    if first and len(fresh) <= REPEAT_GAP + len(first):  # keep enough other pairs to stand between it and its repeat
+        fresh = first
     remembered = set(shown[-REPEAT_GAP:])
-    allowed = [p for p in left if p.repeat_of is None or (p.repeat_of in shown and p.repeat_of not in remembered)]
+    allowed = fresh + [p for p in left if p.repeat_of in shown and p.repeat_of not in remembered]
     # A repeat that is only waiting for its gap may come early when nothing else is left.
     candidates = allowed or [p for p in left if p.repeat_of in shown]
     order = random.Random(f"{voter_id}{campaign_id}")  # each voter meets equally wanted pairs in an order of their own

@@ -52,6 +52,18 @@ def test_a_voter_sees_every_pair_once_with_checks_in_their_shares(engine):
     assert 0.25 < (frame["left"] == "a").mean() < 0.75
 
 
+def test_no_voter_meets_a_repeat_right_after_its_pair(engine):
+    campaign = c.create_campaign(engine, "t", comparisons(6, 2))
+    voters = [f"voter {i}" for i in range(12)]  # in orders of their own
+    for voter in voters:
+        judge(engine, campaign, voter, prefers_good)
+    frame = votes_frame(engine, campaign)
+    for _, mine in frame.groupby("voter"):
+        order = mine["pair"].tolist()
+        (repeat,) = mine[mine["kind"] == "repeat"].itertuples()
+        assert order.index(repeat.pair) - order.index(repeat.repeat_of) > c.REPEAT_GAP
+
+
 def test_planners_are_named_only_after_the_vote(engine):
     campaign = c.create_campaign(engine, "t", comparisons(1, 1))
     shown = c.next_showing(engine, campaign, "v")
