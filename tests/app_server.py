@@ -75,7 +75,7 @@ def app_url():
     return _serve()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop runs in this thread until it closes: other modules need asyncio.run
 def browser():
     """Chromium; installed first if need be. Without it the tests are skipped, in CI they fail."""
     found = subprocess.run(
