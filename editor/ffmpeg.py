@@ -9,6 +9,7 @@ Sources: ffmpeg-filters(1), ffmpeg-utils(1) "Quoting and escaping", BT.2408 (HDR
 from __future__ import annotations
 
 import os
+from fractions import Fraction
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -108,21 +109,36 @@ def pointwise_command(clip: Clip, lut: Path | None, target: Path, keep_gps: bool
     ]
 
 
+def strips(clip: Clip) -> int:
+    """Equal strips of rows in which a picture travels through a pipe.
+
+    ffmpeg lets eight frames wait between its threads: strips make that one raw picture instead of eight.
+    """
+    return max(n for n in range(1, 9) if clip.height % n == 0)
+
+
+def strip_time_base(clip: Clip) -> Fraction:
+    """Unit of the strips' times: strip k of a picture comes k units after the picture's own time."""
+    return clip.time_base / strips(clip)
+
+
 def decode_command(clip: Clip) -> list[str]:
-    """Source file to upright rgb48le pictures with their times, as NUT on standard output."""
+    """Source file to strips of upright rgb48le pictures with their times, as NUT on standard output."""
+    count, unit = strips(clip), _ratio(strip_time_base(clip))
+    cut = [f"untile=1x{count}", f"settb={unit}", f"setpts='if(mod(N,{count}),PREV_OUTPTS+1,PTS)'"]
     return [
         *_START,
         *("-threads", "1"),  # rendering is slower, and each decoding thread holds pictures
         *source_input(clip),
         *("-map", f"0:{clip.video_index}"),
-        *("-vf", ",".join([*rgb_filters(clip, "gbrp16le"), "format=rgb48le"])),
-        *("-fps_mode", "passthrough", "-enc_time_base:v", _time_base(clip), "-c:v", "rawvideo"),
+        *("-vf", ",".join([*rgb_filters(clip, "gbrp16le"), "format=rgb48le", *cut])),
+        *("-fps_mode", "passthrough", "-enc_time_base:v", unit, "-c:v", "rawvideo"),
         *(*_ONE_AT_A_TIME, "-f", "nut", "pipe:1"),
     ]
 
 
 def encode_command(clip: Clip, target: Path, keep_gps: bool = True) -> list[str]:
-    """Graded rgb48le pictures, as NUT on standard input, and the source's sound to an MP4."""
+    """Strips of graded rgb48le pictures, as NUT on standard input, and the source's sound to an MP4."""
     return [
         *_START,
         "-copyts",  # the pictures come with final times; the source is shifted as ffmpeg would have done
@@ -130,8 +146,8 @@ def encode_command(clip: Clip, target: Path, keep_gps: bool = True) -> list[str]
         *("-itsoffset", f"{-clip.start:.6f}"),
         *source_input(clip),
         *("-map", "0:0", *_sound_options(clip, 1)),
-        *("-vf", ",".join(["format=gbrp16le", *yuv_filters(clip)])),
-        *_encoder_options(clip, 1, keep_gps),
+        *("-vf", ",".join([f"tile=1x{strips(clip)}", "format=gbrp16le", *yuv_filters(clip)])),
+        *_encoder_options(clip, 1, keep_gps, _PIPE_THREADS),
         f"file:{target}",
     ]
 
@@ -147,7 +163,9 @@ def still_command(clip: Clip) -> list[str]:
 
 
 _ONE_AT_A_TIME = ["-thread_queue_size", "1"]  # raw pictures are large, and eight would wait
-_THREADS = min(8, -(-(os.cpu_count() or 1) * 3 // 2))  # each holds pictures; 1080p feeds no more
+_CORES = os.cpu_count() or 1
+_THREADS = min(8, -(-_CORES * 3 // 2))  # of the encoder: each holds pictures; 1080p feeds no more
+_PIPE_THREADS = min(8, max(1, _CORES // 2))  # rendering takes the other half
 
 _START = [executable(), "-hide_banner", "-nostdin", "-nostats", "-v", "error", "-y"]
 
@@ -158,8 +176,8 @@ def source_input(clip: Clip) -> list[str]:
     return [*whitelists, "-noautorotate", "-i", f"file:{clip.path}"]
 
 
-def _time_base(clip: Clip) -> str:
-    return f"{clip.time_base.numerator}/{clip.time_base.denominator}"
+def _ratio(value: Fraction) -> str:
+    return f"{value.numerator}/{value.denominator}"
 
 
 def _sound_options(clip: Clip, source: int) -> list[str]:
@@ -171,12 +189,12 @@ def _sound_options(clip: Clip, source: int) -> list[str]:
     return options
 
 
-def _encoder_options(clip: Clip, source: int, keep_gps: bool) -> list[str]:
+def _encoder_options(clip: Clip, source: int, keep_gps: bool, threads: int = _THREADS) -> list[str]:
     """H.264 in MP4 with the source's timestamps; metadata from input number `source`."""
     places = ("location", "location-eng", "com.apple.quicktime.location.ISO6709")
     return [
-        *("-c:v", "libx264", "-preset", PRESET, "-crf", str(CRF), "-rc-lookahead", "15", "-threads:v", str(_THREADS)),
-        *("-fps_mode", "passthrough", "-enc_time_base:v", _time_base(clip)),
+        *("-c:v", "libx264", "-preset", PRESET, "-crf", str(CRF), "-rc-lookahead", "12", "-threads:v", str(threads)),
+        *("-fps_mode", "passthrough", "-enc_time_base:v", _ratio(clip.time_base)),
         *("-map_metadata", str(source), "-map_chapters", str(source)),
         *("-map_metadata:s:v:0", f"{source}:s:{clip.video_index}"),
         *([] if keep_gps else [o for place in places for o in ("-metadata", f"{place}=")]),

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from threading import Event
 from typing import IO
 
 import av
 import numpy as np
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from editor.clip import Clip
-from editor.ffmpeg import decode_command, encode_command
+from editor.ffmpeg import decode_command, encode_command, strips
 from editor.processes import running
 
 WORKERS = max(1, (os.cpu_count() or 1) // 4)  # pictures rendered at once; `render` itself has two threads
@@ -66,33 +68,62 @@ def _pump(
     sink = av.open(f"pipe:{encoder.fileno()}", "w", format="nut")
     with source, sink:
         stream = _rgb_stream(sink, clip, source.streams.video[0])
-        for packet, graded in _in_order(source.demux(source.streams.video[0]), clip, render):
-            out = av.Packet(graded.data)  # type: ignore[arg-type]  # any buffer
-            out.stream, out.time_base = stream, packet.time_base
-            out.pts = out.dts = packet.pts
-            out.duration = packet.duration
-            out.is_keyframe = True
-            sink.mux(out)
-            report(float((packet.pts or 0) * packet.time_base))
+        for picture, graded in _in_order(_pictures(source, clip), render):
+            for number, strip in enumerate(np.split(graded, strips(clip))):
+                out = av.Packet(strip.data)  # type: ignore[arg-type]  # any buffer
+                out.stream, out.time_base = stream, picture.time_base
+                out.pts = out.dts = picture.pts + number
+                out.duration = picture.duration
+                out.is_keyframe = True
+                sink.mux(out)
+            report(float(picture.pts * picture.time_base))
+            del picture, graded  # 25 MB that need not wait for the next one
 
 
 def _rgb_stream(sink: OutputContainer, clip: Clip, like: VideoStream) -> VideoStream:
     stream = sink.add_stream("rawvideo", rate=Fraction(clip.fps).limit_denominator(1001 * 100))
-    stream.width, stream.height, stream.pix_fmt = clip.width, clip.height, "rgb48le"
+    stream.width, stream.height, stream.pix_fmt = clip.width, clip.height // strips(clip), "rgb48le"
     stream.time_base = like.time_base
     return stream
 
 
-def _in_order(
-    packets: Iterator[av.Packet], clip: Clip, render: Callable[[Pixels], Pixels]
-) -> Iterator[tuple[av.Packet, Pixels]]:
-    """Packets with their rendered pictures, in order, `WORKERS` at a time."""
-    waiting: deque[tuple[av.Packet, Future[Pixels]]] = deque()
+@dataclass(frozen=True)
+class _Picture:
+    pixels: Pixels
+    pts: int
+    time_base: Fraction
+    duration: int
+
+
+def _pictures(source: InputContainer, clip: Clip) -> Iterator[_Picture]:
+    """Whole pictures from the strips of a decoder, each with the time of its first strip."""
+    packets = source.demux(source.streams.video[0])
+    while picture := _joined(list(islice(packets, strips(clip))), clip):
+        yield picture
+        del picture
+
+
+def _joined(parts: Sequence[av.Packet], clip: Clip) -> _Picture | None:
+    """None at the end, and when the decoder ended within a picture (`running` says why)."""
+    if len(parts) < strips(clip) or any(p.is_corrupt or not p.size for p in parts):
+        return None
+    pixels = np.concatenate([np.frombuffer(memoryview(p), "<u2") for p in parts])
+    first = parts[0]
+    return _Picture(pixels.reshape(clip.height, clip.width, 3), first.pts or 0, first.time_base, first.duration or 0)
+
+
+def _in_order(pictures: Iterator[_Picture], render: Callable[[Pixels], Pixels]) -> Iterator[tuple[_Picture, Pixels]]:
+    """Pictures with their renderings, in order, `WORKERS` at a time."""
+    waiting: deque[tuple[_Picture, Future[Pixels]]] = deque()
     with ThreadPoolExecutor(WORKERS) as pool:
-        for packet in packets:
-            if packet.size:
-                pixels = np.frombuffer(memoryview(packet), "<u2").reshape(clip.height, clip.width, 3)
-                waiting.append((packet, pool.submit(render, pixels)))
-            while len(waiting) >= (WORKERS if packet.size else 1):  # the last packet is empty
-                done, graded = waiting.popleft()
-                yield done, graded.result()
+        for picture in pictures:
+            waiting.append((picture, pool.submit(render, picture.pixels)))
+            if len(waiting) >= WORKERS:
+                yield _first(waiting)
+        while waiting:
+            yield _first(waiting)
+
+
+def _first(waiting: deque[tuple[_Picture, Future[Pixels]]]) -> tuple[_Picture, Pixels]:
+    picture, graded = waiting.popleft()
+    return picture, graded.result()

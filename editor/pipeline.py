@@ -59,8 +59,7 @@ def render(
     if edit.adjust is None or not edit.spatial:
         graded = apply_lut(lut, pixels)
         return graded if graded.dtype.kind == "u" else np.clip(graded, 0, 1, out=graded)
-    graded = apply_lut(lut, _to_unit(pixels))
-    return _from_unit(apply_spatial(graded, edit.adjust, full_diagonal), pixels.dtype)
+    return _from_unit(apply_spatial(apply_lut(lut, _to_unit(pixels)), edit.adjust, full_diagonal), pixels.dtype)
 
 
 def export_cube(edit: Edit, presets: Presets, title: str = "", size: int = EXPORT_SIZE) -> tuple[Cube, tuple[str, ...]]:
@@ -121,9 +120,9 @@ def _to_unit(pixels: NDArray) -> NDArray[np.float32]:
 
 
 def _from_unit(rgb: NDArray[np.float32], dtype: np.dtype) -> NDArray:
-    """The end of the chain: clip to 0..1, then round to an integer depth or stay float."""
-    clipped = np.clip(rgb, 0, 1)
+    """The end of the chain, in place (a video's picture is 25 MB): clip to 0..1, round to an integer depth."""
+    np.clip(rgb, 0, 1, out=rgb)
     if dtype.kind == "f":
-        return clipped
-    clipped *= np.float32(np.iinfo(dtype).max)  # in place: video frames are 25 MB each
-    return np.rint(clipped, out=clipped).astype(dtype)
+        return rgb
+    rgb *= np.float32(np.iinfo(dtype).max)
+    return np.rint(rgb, out=rgb).astype(dtype)

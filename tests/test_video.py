@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import subprocess
 from pathlib import Path
 from threading import Event
 
@@ -13,7 +14,7 @@ import pytest
 from editor.clip import Orientation, opened
 from editor.color import delta_e_2000
 from editor.errors import UserError
-from editor.ffmpeg import executable
+from editor.ffmpeg import decode_command, executable, strips
 from editor.pipeline import render
 from editor.presets import Presets
 from editor.processes import running
@@ -567,6 +568,26 @@ def test_cancel_ends_ffmpeg_and_leaves_no_file(tmp_path, presets, edit):
     assert fractions[0] < 0.9
     assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
     assert not [p for p in psutil.Process().children(recursive=True) if "ffmpeg" in p.name()]
+
+
+def test_a_decoder_that_dies_within_a_picture_is_one_clear_sentence(tmp_path, presets, clip, monkeypatch):
+    whole = subprocess.run(decode_command(probe(clip)), capture_output=True, check=True).stdout
+    (tmp_path / "cut.nut").write_bytes(whole[: len(whole) * 2 // 5])
+    command = ["sh", "-c", f"cat '{tmp_path / 'cut.nut'}'; exit 1"]
+    monkeypatch.setattr("editor.frame_pipe.decode_command", lambda clip: command)
+    with pytest.raises(UserError, match="could not be exported"):
+        export(clip, tmp_path, SPATIAL, presets)
+    assert [p.name for p in tmp_path.iterdir()] == ["cut.nut"]
+
+
+@pytest.mark.parametrize(("height", "count"), [(72, 8), (74, 2), (75, 5), (73, 1)])
+def test_pictures_of_any_height_travel_in_strips(tmp_path, presets, height, count):
+    source = raw(tmp_path / "in.mkv", picture(3, 96, height), count=5)
+    assert strips(probe(source)) == count
+    graded = export(source, tmp_path, SPATIAL, presets)
+    assert times(graded) == times(source)
+    expected = render(read_frame(source, 0.2), SPATIAL, presets)
+    assert mean_delta_e(read_frame(graded, 0.2)[:72], expected[:72]) < 2
 
 
 @EDITS
