@@ -98,7 +98,7 @@ def rationale_cells(plan: Plan) -> Cells:
     """Which use of the rationale, by seed."""
     pairs = [(seed, lesson) for seed in plan.range(3) for lesson in LESSONS]
     return {
-        f"{lesson.replace(' ', '-')}-seed{seed}": {"lesson": lesson, **_size(plan, seed, 4)} for seed, lesson in pairs
+        f"{lesson.replace(' ', '-')}-seed{seed}": {"lesson": lesson, **_size(plan, seed, 3)} for seed, lesson in pairs
     }
 
 
