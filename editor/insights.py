@@ -1,8 +1,8 @@
 """Figures of the Insights tab: funnel, exports, intents, corrections, latency, time series.
 
 Every figure is one of the queries below, run in the database with the page's filters; the page shows the
-query beside the chart. Reads only, and nothing but aggregates leaves the database. Measured on 1.4 million
-simulated events in SQLite: all of them take about one second of processor time.
+query beside the chart. Reads only, and nothing but aggregates leaves the database. Speed: `make bench`
+(`tests.benchmarks.bench_insights`).
 """
 
 from __future__ import annotations
@@ -17,49 +17,51 @@ from sqlalchemy import Engine, text
 
 DAY = 86_400_000  # milliseconds
 
-# Projects that pass the filters. The planner filter is a project's property: it asked that planner at
-# least once. Without filters every event belongs to a selected project, so the join is left out.
-SELECTED = """
-WITH selected AS (
-    SELECT p.id, p.at FROM projects p
-    WHERE p.at >= :since AND p.at < :until
-      AND (:media = '' OR p.media = :media)
-      AND (:planner = '' OR EXISTS (SELECT 1 FROM asks a WHERE a.project_id = p.id AND a.planner = :planner))
-)"""
-JOIN = "JOIN selected s ON s.id = {}.project_id"
-
+# Ids are random, so a row found by its id lies anywhere. The inner queries therefore walk an index in the order of
+# projects, where every look-up lies beside the one before; MATERIALIZED keeps the database from sorting first and
+# looking up afterwards, which takes several times as long on a million events.
 QUERIES: dict[str, str] = {
     "series": """
-SELECT s.at / 86400000 AS day, COUNT(*) AS started,
-       SUM(CASE WHEN EXISTS (SELECT 1 FROM asks a WHERE a.project_id = s.id) THEN 1 ELSE 0 END) AS asked,
-       SUM(CASE WHEN EXISTS (SELECT 1 FROM changes c WHERE c.project_id = s.id)
-                  OR EXISTS (SELECT 1 FROM switches w WHERE w.project_id = s.id) THEN 1 ELSE 0 END) AS edited,
-       SUM(CASE WHEN EXISTS (SELECT 1 FROM exports e WHERE e.project_id = s.id) THEN 1 ELSE 0 END) AS exported
-FROM selected s GROUP BY s.at / 86400000 ORDER BY day""",
+WITH steps AS MATERIALIZED (
+    SELECT p.at / 86400000 AS day,
+           CASE WHEN p.id IN (SELECT project_id FROM asks) THEN 1 ELSE 0 END AS asked,
+           CASE WHEN p.id IN (SELECT project_id FROM changes)
+                  OR p.id IN (SELECT project_id FROM switches) THEN 1 ELSE 0 END AS edited,
+           CASE WHEN p.id IN (SELECT project_id FROM exports) THEN 1 ELSE 0 END AS exported
+    FROM [projects p]
+)
+SELECT day, COUNT(*) AS started, SUM(asked) AS asked, SUM(edited) AS edited, SUM(exported) AS exported
+FROM steps GROUP BY day ORDER BY day""",
     "exports": """
 SELECT SUM(CASE WHEN e.edit LIKE '%"adjust":{%' THEN 1 ELSE 0 END) AS adjust,
        SUM(CASE WHEN e.edit LIKE '%"selective_adjust":{%' THEN 1 ELSE 0 END) AS selective_adjust,
        SUM(CASE WHEN e.edit LIKE '%"filter":{%' THEN 1 ELSE 0 END) AS filter,
        COUNT(*) AS exports
-FROM exports e <join e>""",
+FROM [exports e]""",
     "intents": """
-SELECT top.intent, top.asked, AVG(CASE WHEN EXISTS (SELECT 1 FROM exports e WHERE e.ask_id = a.id) THEN 1.0
-                                  ELSE 0.0 END) AS completion
-FROM (SELECT a.intent_key AS intent, COUNT(*) AS asked FROM asks a <join a>
-      GROUP BY a.intent_key ORDER BY asked DESC, intent LIMIT 20) top
-JOIN asks a ON a.intent_key = top.intent <join a>
-GROUP BY top.intent, top.asked ORDER BY top.asked DESC, top.intent""",
+WITH answers AS MATERIALIZED (
+    SELECT a.intent_key AS intent,
+           CASE WHEN EXISTS (SELECT 1 FROM exports e WHERE e.ask_id = a.id) THEN 1.0 ELSE 0.0 END AS exported
+    FROM [asks a]
+)
+SELECT intent, COUNT(*) AS asked, AVG(exported) AS completion
+FROM answers GROUP BY intent ORDER BY asked DESC, intent LIMIT 20""",
     "changes": """
 SELECT c.parameter, COUNT(*) AS changes,
        AVG(CAST(c.after AS DOUBLE PRECISION) - CAST(c.before AS DOUBLE PRECISION)) AS mean_change
-FROM changes c <join c>
-WHERE c.parameter <> 'filter.name'
+FROM [changes c WHERE c.parameter <> 'filter.name']
 GROUP BY c.parameter ORDER BY changes DESC, c.parameter""",
+    # TRUNC, not FLOOR: SQLAlchemy lays a Python function, slow and returning whole numbers, over SQLite's own FLOOR.
     "latency": """
-SELECT a.planner, FLOOR(a.latency_ms * 10) / 10 AS latency_ms, COUNT(*) AS asked
-FROM asks a <join a>
-GROUP BY a.planner, FLOOR(a.latency_ms * 10) ORDER BY a.planner, latency_ms""",
+WITH answers AS MATERIALIZED (
+    SELECT a.planner, TRUNC(a.latency_ms * 10) / 10 AS latency_ms FROM [asks a]
+)
+SELECT planner, latency_ms, COUNT(*) AS asked
+FROM answers GROUP BY planner, latency_ms ORDER BY planner, latency_ms""",
 }
+
+# For one query each: a million ids fit in its hash tables; compiling a plan would take longer than running it.
+FAST_POSTGRESQL = ("work_mem = '64MB'", "jit = off")
 
 
 @dataclass(frozen=True)
@@ -73,17 +75,39 @@ class Filters:
 
 
 def sql(name: str, filters: Filters = Filters()) -> str:
-    """The text of one of `QUERIES` with its parameters still named."""
-    join = JOIN if filters != Filters() else ""
-    body = re.sub(r"<join (\w)>", lambda found: join.format(found[1]), QUERIES[name])
-    return (SELECTED if "selected s" in body else "") + body
+    """The text of one of `QUERIES` with its parameters still named; what is not filtered by is left out."""
+
+    def table(found: re.Match[str]) -> str:
+        name, alias, where = found.groups()
+        selected = _selected(filters)
+        joined = alias != "p" and selected
+        # CROSS JOIN tells SQLite to start from the projects; to PostgreSQL it is a join like any other.
+        tables = f"projects p CROSS JOIN {name} {alias}" if joined else f"{name} {alias}"
+        conditions = [f"{alias}.project_id = p.id"] * bool(joined) + [where] * bool(where) + selected
+        return f"{tables}\n    WHERE " + "\n      AND ".join(conditions) if conditions else tables
+
+    return re.sub(r"\[(\w+) (\w)(?: WHERE (.+))?\]", table, QUERIES[name])
+
+
+def _selected(filters: Filters) -> list[str]:
+    """Conditions on a project `p`. The planner is a project's property: it asked that planner at least once."""
+    conditions = {
+        "since": "+p.at >= :since",  # the plus turns SQLite away from the index of times: see QUERIES
+        "until": "+p.at < :until",
+        "media": "p.media = :media",
+        "planner": "EXISTS (SELECT 1 FROM asks q WHERE q.project_id = p.id AND q.planner = :planner)",
+    }
+    return [text for name, text in conditions.items() if getattr(filters, name) != getattr(Filters(), name)]
 
 
 def query(engine: Engine, name: str, filters: Filters = Filters()) -> pd.DataFrame:
     """Run one of `QUERIES`. A frame of an empty selection has no rows, but `exports` has one of zeros."""
     statement = sql(name, filters)
-    parameters: dict[str, Any] = vars(filters) if ":since" in statement else {}
+    parameters = {name: value for name, value in vars(filters).items() if f":{name}" in statement}
     with engine.connect().execution_options(read_only=True) as connection:
+        if engine.dialect.name == "postgresql":
+            for setting in FAST_POSTGRESQL:
+                connection.exec_driver_sql(f"SET LOCAL {setting}")
         frame = pd.read_sql(text(statement), connection, params=parameters)
     if name == "exports":
         frame = frame.fillna(0).astype(int)
@@ -127,8 +151,8 @@ def percentiles(latency: pd.DataFrame) -> pd.DataFrame:
 
 
 def everything(engine: Engine, filters: Filters = Filters()) -> dict[str, pd.DataFrame]:
-    """All of `QUERIES`, two at a time."""
-    with ThreadPoolExecutor(2) as pool:
+    """All of `QUERIES` at once: the database works outside Python's lock."""
+    with ThreadPoolExecutor(len(QUERIES)) as pool:
         frames = pool.map(lambda name: query(engine, name, filters), QUERIES)
         return dict(zip(QUERIES, frames, strict=True))
 

@@ -45,7 +45,7 @@ class Ask(Base):
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     user_id: Mapped[str] = mapped_column(String(32), index=True)
     intent: Mapped[str] = mapped_column(Text)
-    intent_key: Mapped[str] = mapped_column(Text, index=True)  # normalised: lower case, punctuation folded
+    intent_key: Mapped[str] = mapped_column(Text)  # normalised: lower case, punctuation folded
     planner: Mapped[str] = mapped_column(String(100))
     version: Mapped[str] = mapped_column(String(100))
     adjust: Mapped[str | None] = mapped_column(Text)
@@ -213,4 +213,9 @@ class Rating(Base):
 
 
 Index("ix_exports_ask_id_kept", Export.ask_id, Export.kept_adjust, Export.kept_selective_adjust, Export.kept_filter)
-Index("ix_asks_project_id_planner", Ask.project_id, Ask.planner)
+# What Insights reads, in the order of projects: SQLite then need not visit the rows, which lie in the order of time.
+Index("ix_projects_id_at_media", Project.id, Project.at, Project.media)
+Index("ix_asks_by_project", Ask.project_id, Ask.planner, Ask.latency_ms, Ask.intent_key, Ask.id).ddl_if("sqlite")
+Index("ix_asks_intent_key", Ask.intent_key, postgresql_using="hash")
+# PostgreSQL joins by hashing whole tables; an entry of its btrees (2,704 bytes) cannot hold every prompt.
+Index("ix_asks_project_id_planner", Ask.project_id, Ask.planner).ddl_if("postgresql")

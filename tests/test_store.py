@@ -1,5 +1,6 @@
 """The event store on SQLite and PostgreSQL: once is once, committed is kept, forgotten is gone."""
 
+import random
 import signal
 import subprocess
 import sys
@@ -36,7 +37,15 @@ def walk(store, user="someone", at=None):
 
 def test_migrations_lead_to_the_schema(store):
     with store.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        elsewhere = {  # indexes of the other database
+            index.name
+            for table in Base.metadata.tables.values()
+            for index in table.indexes
+            if index._ddl_if and index._ddl_if.dialect != store.engine.dialect.name
+        }
+        options = {"compare_type": True}
+        options["include_object"] = lambda _, name, kind, *__: kind != "index" or name not in elsewhere
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Base.metadata) == []
 
 
@@ -160,6 +169,7 @@ def test_odd_prompts_are_stored_safely(store):
     for prompt in (
         "",
         "a" * 10_000,
+        "".join(map(chr, random.Random(1).choices(range(0x4E00, 0x9000), k=2000))),  # 6,000 bytes that do not compress
         "nul \x00 byte",
         "half \ud83d pair",
         "'; DROP TABLE asks; --",
@@ -168,7 +178,7 @@ def test_odd_prompts_are_stored_safely(store):
         store.asked(project, user, prompt, Answer(edit=Edit(), planner="knn"))
     with store.engine.connect() as connection:
         intents = connection.execute(select(Ask.intent)).scalars().all()
-    assert len(intents) == 6
+    assert len(intents) == 7
     assert max(map(len, intents)) == 2000
 
 
