@@ -57,6 +57,18 @@
     document.querySelector(event.shiftKey ? "#redo" : "#undo")?.click();
   });
 
+  // Whether the taste is used, and since when exports count for it, stay with this browser.
+  const TASTE = "vibegrade-taste";
+  window.vibegrade.taste = () => {
+    try {
+      const { use, since } = JSON.parse(localStorage.getItem(TASTE)) || {};
+      return [use === true, Number(since) || 0];
+    } catch { return [false, 0]; }
+  };
+  window.vibegrade.keepTaste = (use, since) => {
+    try { localStorage.setItem(TASTE, JSON.stringify({ use, since })); } catch { /* then it ends with the page */ }
+  };
+
   // A finished export is saved at once; its link stays on the page.
   window.vibegrade.save = () => requestAnimationFrame(() => requestAnimationFrame(() => document.querySelector("#result a[download]")?.click()));
 })();

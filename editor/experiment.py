@@ -22,14 +22,16 @@ from editor.stats import Comparison, compare_users, sample_size
 from editor.store import Store
 from editor.tools import TOOLS
 
-# Every project of an exposed user from the exposure on, and what was in it when it was exported.
+# Every project of an exposed user from the exposure on, the one in which they were exposed among them (it was
+# opened before its first prompt), and what was in it when it was exported.
 PROJECTS = """
 SELECT x.arm, x.user_id, p.id AS project, MAX(CASE WHEN e.id IS NULL THEN 0 ELSE 1 END) AS exported,
        MAX(CASE WHEN e.edit LIKE '%"adjust":{%' THEN 1 ELSE 0 END) AS adjust,
        MAX(CASE WHEN e.edit LIKE '%"selective_adjust":{%' THEN 1 ELSE 0 END) AS selective_adjust,
        MAX(CASE WHEN e.edit LIKE '%"filter":{%' THEN 1 ELSE 0 END) AS filter
 FROM exposures x
-JOIN projects p ON p.user_id = x.user_id AND p.at >= x.at
+JOIN projects p ON p.user_id = x.user_id
+    AND (p.at >= x.at OR EXISTS (SELECT 1 FROM asks a WHERE a.project_id = p.id AND a.at >= x.at))
 LEFT JOIN exports e ON e.project_id = p.id
 WHERE x.experiment = :experiment
 GROUP BY x.arm, x.user_id, p.id
@@ -83,13 +85,16 @@ class Experiment(BaseModel):
                 return arm
         return next(reversed(self.arms))  # rounding at the upper end
 
-    def serve(self, store: Store, user_id: str) -> str:
-        """The planner for a user, the exposure logged; users of a stopped arm meet the control, unlogged."""
+    def planner_for(self, user_id: str) -> str:
+        """The planner that a user meets: the arm's, or the control's where the arm is stopped. Logs nothing."""
         arm = self.assign(user_id)
-        if arm in self.stopped:
-            return self.control
-        store.exposed(self.name, user_id, arm)
-        return arm
+        return self.control if arm in self.stopped else arm
+
+    def serve(self, store: Store, user_id: str, *, at: int | None = None) -> str:
+        """The planner for a user, the exposure logged; users of a stopped arm meet the control, unlogged."""
+        if self.assign(user_id) not in self.stopped:
+            store.exposed(self.name, user_id, self.assign(user_id), at=at)
+        return self.planner_for(user_id)
 
 
 def projects(engine: Engine, experiment: str) -> pd.DataFrame:

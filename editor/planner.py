@@ -27,6 +27,7 @@ class Answer:
 
     edit: Edit
     planner: str  # name of the planner, as shown to people
+    version: str = field(default="", kw_only=True)  # which weights or model answered, where the planner knows
     why: str = ""  # rationale in words
     why_source: str = ""  # where the rationale comes from, as shown to people: "nearest recorded intent: ..."
     message: str = ""  # one sentence for the user when nothing was changed or something is odd

@@ -92,13 +92,18 @@ def learn(pairs: Sequence[tuple[Edit, Edit]]) -> Taste:
 
 
 def taste_of(engine: Engine, user_id: str, since: int = 0) -> Taste:
-    """The taste that a user's stored exports show; `since` (Unix ms) is the time of the last reset."""
+    """The taste that a user's stored exports show; `since` (Unix ms) is the time of the last reset.
+
+    The planned side is the planner's own answer, also where a taste was applied to it: a taste that people keep
+    confirms itself, one that they correct shrinks. The last export of an answer speaks for it, in whatever form.
+    """
     query = (
-        select(Ask.adjust, Export.edit)
+        select(Ask.id, Ask.adjust, Export.edit)
         .join(Export, Export.ask_id == Ask.id)
         .where(Export.user_id == user_id, Export.at >= since, Ask.adjust.is_not(None))
         .order_by(Export.at)
     )
     with engine.connect().execution_options(read_only=True) as connection:
-        rows = connection.execute(query).all()
-    return learn([(Edit.from_dict({"adjust": json.loads(row.adjust)}), Edit.from_json(row.edit)) for row in rows])
+        last = {row.id: row for row in connection.execute(query)}
+    pairs = [(Edit.from_dict({"adjust": json.loads(row.adjust)}), Edit.from_json(row.edit)) for row in last.values()]
+    return learn(pairs)

@@ -9,10 +9,13 @@ import sys
 import tempfile
 import time
 import urllib.request
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from editor.ui import page
 
 ROOT = Path(__file__).parent.parent
 UPLOAD_MB = 20
@@ -67,6 +70,21 @@ def _stop(server: subprocess.Popen, home: Path) -> None:
     except subprocess.TimeoutExpired:
         server.kill()
     shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def serving(context, folder):
+    """Address of the page over a context of the test's own, served by this process; files lie in `folder`."""
+    with socket.socket() as free, pytest.MonkeyPatch.context() as patch:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        patch.setenv("PORT", str(port))
+        patch.setenv("GRADIO_TEMP_DIR", str(folder))
+        blocks = page.build(context)
+        blocks.launch(**page.launch_options(), prevent_thread_lock=True)
+        yield f"http://127.0.0.1:{port}/"
+        blocks.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The judging tabs in Chromium: two voters at once, a slow planner, a reality check, insights; axe, desk and phone."""
 
 import re
-import socket
 
 import pandas as pd
 import pytest
@@ -15,9 +14,8 @@ from editor.presets import Presets
 from editor.samples import samples
 from editor.sampling import Recorded
 from editor.store import Store, count, kept_tools
-from editor.ui import page as whole_page
 from editor.ui.context import Context
-from tests.app_server import browser  # noqa: F401
+from tests.app_server import browser, serving  # noqa: F401
 from tests.judging import COLD, WARM, Fake
 
 pytestmark = pytest.mark.browser
@@ -50,16 +48,8 @@ def context(tmp_path_factory):
 @pytest.fixture(scope="module")
 def url(context, tmp_path_factory):
     """Address of the page, served by this process."""
-    with socket.socket() as free, pytest.MonkeyPatch.context() as patch:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
-        patch.setenv("PORT", str(port))
-        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
-        blocks = whole_page.build(context)
-        blocks.launch(**whole_page.launch_options(), prevent_thread_lock=True)
-        yield f"http://127.0.0.1:{port}/"
-        blocks.close()
+    with serving(context, tmp_path_factory.mktemp("gradio")) as address:
+        yield address
 
 
 @pytest.fixture

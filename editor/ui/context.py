@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from editor.planner import Planner
@@ -13,6 +14,7 @@ from editor.sampling import Recorded
 from editor.store import Store
 from editor.ui.exports import Exports
 from editor.ui.previews import Previews
+from editor.ui.recorder import Recorder
 
 
 @dataclass(frozen=True)
@@ -32,3 +34,8 @@ class Context:
     def default_planner(self) -> str:
         """Name of the planner that answers unless another one is chosen."""
         return next(iter(self.planners))
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        """Writes what people do in the Edit tab to the store, if there is one."""
+        return Recorder(self.store, self.presets)

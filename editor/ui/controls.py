@@ -132,6 +132,16 @@ NAMES: tuple[str, ...] = (
     "overall_strength",
 )
 
+# Control -> its dotted name in the event store; the switches are events of their own.
+PARAMETERS: dict[str, str] = {
+    **{c.name: f"adjust.{c.name}" for c in ADJUST},
+    **{c.name: f"selective_adjust.{c.name.replace('_', '.')}" for c in SELECTIVE},
+    "preset": "filter.name",
+    INTENSITY.name: "filter.intensity",
+    **{f"{t}_strength": f"{t}.strength" for t in TOOLS},
+    "overall_strength": "overall.strength",
+}
+
 
 def preset_label(name: str) -> str:
     """A preset's name for people: "teal_and_orange_1" -> "teal and orange 1"."""

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from editor.tools import COLORS, TOOLS, SelectiveAdjust, ToolName
-from editor.ui import components, editing, export
+from editor.ui import components, editing, export, record
 from editor.ui.context import Context
 from editor.ui.controls import (
     ADJUST,
@@ -26,6 +26,9 @@ from editor.ui.controls import (
 from editor.ui.editing import Shown
 from editor.ui.handlers import handler
 from editor.ui.history import History
+from editor.ui.person import running_experiment
+from editor.ui.personal import Personal
+from editor.ui.record import Note, recorded
 from editor.ui.words import decision
 
 TITLE = "Edit"
@@ -79,21 +82,24 @@ class Page:
                 scale=6,
                 min_width=160,
             )
-            names = list(context.planners)
+            # In an experiment the server chooses, unless the person does.
+            served = [("Automatic", "")] if running_experiment(context) else []
+            choices = [*served, *((name, name) for name in context.planners)]
             self.planner = gr.Dropdown(
-                names,
-                value=context.default_planner,
+                choices,
+                value=choices[0][1],
                 label="Planner",
                 show_label=False,
                 container=False,
                 elem_id="planner",
-                visible=len(names) > 1,
+                visible=len(choices) > 1,
                 scale=0,
                 min_width=120,
             )
             self.grade = gr.Button("Grade", variant="primary", elem_id="grade", scale=0, min_width=88)
         components.chips(VIBES, elem_id="vibes")
         self.decision = gr.HTML("", elem_id="decision", apply_default_css=False, label="What was decided")
+        self.personal = Personal(context)
 
     def _panel(self, context: Context) -> None:
         self.on: dict[ToolName, gr.Checkbox] = {}
@@ -124,7 +130,7 @@ class Page:
                 self.intensity = _slider(INTENSITY)
                 self.presets = components.picker("Presets", [], elem_id="presets")
             with gr.Tab("Export", id="export"):
-                self.export = export.build(context, self.media, self.looks, self.history)
+                self.export = export.build(context, self.personal.visitor, *self.held)
                 self.load_recipe = gr.UploadButton("Open a recipe", elem_id="load-recipe", size="sm")
 
     def _switch(self, tool: ToolName) -> None:
@@ -164,7 +170,7 @@ class Page:
     @property
     def outputs(self) -> list[Any]:
         """What `spread` updates."""
-        of_media = [self.frame, self.samples, self.export["clip_group"], self.export["save_picture"]]
+        of_media = [self.frame, self.samples, self.export.clip_group, self.export.save_picture]
         words = [self.facts, self.decision, self.undo, self.redo]
         return [*self.held, self.stage, *words, *of_media, self.presets, *self.controls]
 
@@ -213,11 +219,11 @@ def build(context: Context) -> None:
     page = Page(context)
     spread = partial(page.spread, context)
 
-    def on(events: Any, function: Callable[..., Any], inputs: list[Any], **options: Any) -> Any:
+    def on(events: Any, function: Callable[..., Any], note: Note, inputs: list[Any], **options: Any) -> Any:
         return gr.on(
             events,
-            handler(function, context, NAMES, spread),
-            inputs,
+            handler(recorded(function, note), context, NAMES, spread),
+            [page.personal.visitor, *inputs],
             page.outputs,
             **{"concurrency_limit": 8, "show_progress": "minimal", "show_progress_on": page.facts, **options},
         )
@@ -231,12 +237,11 @@ def build(context: Context) -> None:
         "concurrency_limit": 2,
     }
     opened = [
-        on(button.upload, editing.open_file, [button, *held], api_name=name)
+        on(button.upload, editing.open_file, record.opened, [button, *held], api_name=name)
         for button, name in ((page.open, "open"), (page.add_preset, "add_preset"), (page.load_recipe, "load_recipe"))
     ]
-    opened.append(
-        on(page.samples.select, editing.open_sample, [page.samples, page.looks, page.history], api_name="open_sample")
-    )
+    sample = [page.samples, page.looks, page.history, page.media]
+    opened.append(on(page.samples.select, editing.open_sample, record.opened, sample, api_name="open_sample"))
     first, *others = opened
     first.success(**thumbnails, api_name="preset_pictures")
     for event in others:
@@ -244,17 +249,21 @@ def build(context: Context) -> None:
     on(
         [page.prompt.submit, page.grade.click],
         editing.grade,
-        [page.prompt, page.planner, *held],
+        record.asked,
+        [page.prompt, page.planner, *held, page.personal.use_taste, page.personal.since],
         api_name="grade",
         show_progress_on=page.decision,
         concurrency_id="planner",
         concurrency_limit=2,
     )
-    on(page.presets.select, editing.choose_preset, [page.presets, *held, *page.controls], api_name="choose_preset")
-    on(page.preset.input, editing.choose_preset, [page.preset, *held, *page.controls], api_visibility="private")
-    on(page.undo.click, editing.undo, held, api_name="undo")
-    on(page.redo.click, editing.redo, held, api_name="redo")
-    on(page.reset.click, editing.reset, held, api_name="reset")
+    for event, picker, name in (
+        (page.presets.select, page.presets, {"api_name": "choose_preset"}),
+        (page.preset.input, page.preset, {"api_visibility": "private"}),
+    ):
+        on(event, editing.choose_preset, record.chosen, [picker, *held, *page.controls], **name)
+    on(page.undo.click, editing.undo, record.stepped, held, api_name="undo")
+    on(page.redo.click, editing.redo, record.stepped, held, api_name="redo")
+    on(page.reset.click, editing.reset, record.stepped, held, api_name="reset")
     gr.on(  # without a trigger: when the page loads
         None,
         handler(editing.sample_cards, context, show=lambda items: gr.update(items=items)),
@@ -264,6 +273,8 @@ def build(context: Context) -> None:
         show_progress="hidden",
         concurrency_limit=None,
     )
+    page.personal.events(context)
+    page.personal.learn_after(context, page.export.events)
     _live_events(context, page)
 
 
@@ -279,8 +290,8 @@ def _live_events(context: Context, page: Page) -> None:
     moved += [c.release for c in page.controls if isinstance(c, gr.Slider)]
     gr.on(
         moved,
-        handler(editing.move, context, NAMES, spread_move, partial(_fault, at=1, outputs=4)),
-        [*page.held, *page.controls],
+        handler(recorded(editing.move, record.moved), context, NAMES, spread_move, partial(_fault, at=1, outputs=4)),
+        [page.personal.visitor, *page.held, *page.controls],
         [page.history, page.stage, page.undo, page.redo],
         api_name="adjust",
         **live,

@@ -20,9 +20,11 @@ from editor.samples import Sample
 from editor.tools import Edit, EditError
 from editor.ui.context import Context
 from editor.ui.controls import Settings, preset_label
-from editor.ui.history import History, Step
+from editor.ui.history import Credit, History, Step
 from editor.ui.media import Look, Media
+from editor.ui.person import flavoured, planner_for
 from editor.ui.previews import Previews
+from editor.ui.recorder import ask_id
 
 NOTHING_OPEN = "Open a picture or a clip first."
 LARGEST_RECIPE = 1_000_000  # bytes
@@ -50,7 +52,8 @@ def open_file(
 ) -> Shown:
     """Open a picture, a clip, a .cube preset or a recipe, whatever the file's suffix says.
 
-    A new picture keeps the edit, so that one look can be tried on many. Raises `UserError`.
+    A new picture keeps the edit, so that one look can be tried on many; the one that is open already stays the
+    same project. Raises `UserError`.
     """
     if not path:
         raise UserError("No file arrived; choose it again.")
@@ -59,17 +62,19 @@ def open_file(
         return _add_look(context, Look(path, name), media, looks, history)
     if suffix == ".json":
         return load_recipe(context, _read_recipe(path), media, looks, history)
-    return _show_media(context, read_media(path, name), looks, history)
+    return _show_media(context, read_media(path, name), media, looks, history)
 
 
-def open_sample(context: Context, name: str, looks: tuple[Look, ...], history: History) -> Shown:
-    """Open one of the sample photos or the sample clip."""
+def open_sample(
+    context: Context, name: str, looks: tuple[Look, ...], history: History, media: Media | None = None
+) -> Shown:
+    """Open one of the sample photos or the sample clip; `media` is what is open so far."""
     sample = next((s for s in context.samples if s.name == name), None)
     if sample is None:
         raise UserError(f"There is no sample {name!r}; there are {', '.join(s.name for s in context.samples)}.")
     path = sample.loader()
-    media = replace(read_media(str(path), path.name), credit=f"{sample.credit} ({sample.licence})")
-    return _show_media(context, media, looks, history)
+    opened = replace(read_media(str(path), path.name), credit=f"{sample.credit} ({sample.licence})")
+    return _show_media(context, opened, media, looks, history)
 
 
 def read_media(path: str, name: str) -> Media:
@@ -87,18 +92,32 @@ def read_media(path: str, name: str) -> Media:
 
 
 def grade(
-    context: Context, prompt: str, planner: str, media: Media | None, looks: tuple[Look, ...], history: History
+    context: Context,
+    prompt: str,
+    planner: str,
+    media: Media | None,
+    looks: tuple[Look, ...],
+    history: History,
+    use_taste: bool = False,
+    since: float = 0,
+    user: str = "",
 ) -> Shown:
-    """Ask a planner and show its edit; a request that changes nothing leaves the controls as they are."""
-    if planner not in context.planners:
-        raise UserError(f"There is no planner {planner!r}; choose one of {', '.join(context.planners)}.")
-    answer = context.planners[planner].answer(prompt or "")
+    """Ask a planner and show its edit; a request that changes nothing leaves the controls as they are.
+
+    Planner "" is the one of the running experiment, else the default one. With `use_taste` the edit is moved towards
+    what this person's exports since `since` (Unix ms) showed; the answer itself stays the planner's own.
+    """
+    answer = context.planners[planner_for(context, planner, user)].answer(prompt or "")
+    asked, now = ask_id(media, history.now, prompt or "", answer), history.now
     if answer.edit.is_neutral:
-        settings = history.now.settings
+        # What is shown still rests on the earlier answer, if on any.
+        credit = Credit(asked, answer.edit) if now.settings.edit.is_neutral else now.credit
+        step = Step(now.settings, answer, prompt or "", asked, credit)
         said = answer.message or "This request changes nothing."
     else:
-        settings, said = Settings(edit=answer.edit), answer.message
-    step = Step(settings, answer, prompt or "")
+        edit, taste = flavoured(context, answer.edit, user, since) if use_taste else (answer.edit, "")
+        step = Step(Settings(edit=edit), answer, prompt or "", asked, Credit(asked, answer.edit), taste)
+        said = answer.message
     return _shown(context, media, looks, history.add(step), said)
 
 
@@ -204,7 +223,11 @@ def _add_look(context: Context, look: Look, media: Media | None, looks: tuple[Lo
     return _shown(context, media, looks, history.move(settings), said)
 
 
-def _show_media(context: Context, media: Media, looks: tuple[Look, ...], history: History) -> Shown:
+def _show_media(
+    context: Context, media: Media, before: Media | None, looks: tuple[Look, ...], history: History
+) -> Shown:
+    if before and before.path == media.path:
+        media = replace(media, id=before.id)
     return _shown(context, media, looks, history, " ".join(media.notes), with_before=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from editor.ui.handlers import handler
 from editor.ui.history import History
 from editor.ui.media import Look, Media
 from editor.ui.previews import load_still
+from editor.ui.record import made, recorded
 
 FORMATS = {"JPEG": ".jpg", "PNG": ".png", "WebP": ".webp", "TIFF": ".tif"}
 DEEP_FORMATS = ("PNG", "TIFF")
@@ -134,8 +135,17 @@ def progress_bar(fraction: float, seconds_left: float | None) -> str:
     )
 
 
-def build(context: Context, media: gr.State, looks: gr.State, history: gr.State) -> dict[str, Any]:
-    """The panel's components and events. Returns the components that depend on what is open."""
+@dataclass(frozen=True)
+class Panel:
+    """What the rest of the page needs of the panel."""
+
+    clip_group: gr.Column  # shown while a clip is open
+    save_picture: gr.Button  # its label depends on what is open
+    events: list[Any]  # one for each kind of export
+
+
+def build(context: Context, visitor: gr.State, media: gr.State, looks: gr.State, history: gr.State) -> Panel:
+    """The panel's components and events."""
     with gr.Column(elem_classes="card-group"):
         gr.HTML('<h3 id="picture-title">Picture</h3>', apply_default_css=False)
         with gr.Row(elem_classes="tight"):
@@ -191,30 +201,40 @@ def build(context: Context, media: gr.State, looks: gr.State, history: gr.State)
     held = [media, looks, history]
     events = [
         save_picture.click(
-            handler(picture, context, show=finish),
-            [file_format, quality, depth, strip_gps, *held],
+            handler(recorded(picture, made("image")), context, show=finish),
+            [visitor, file_format, quality, depth, strip_gps, *held],
             shown,
             api_name="export_image",
             **common,
         ),
         save_clip.click(
-            handler(clip, context, show=finish_clip),
-            held,
+            handler(recorded(clip, made("video")), context, show=finish_clip),
+            [visitor, *held],
             [*shown, stop],
             api_name="export_video",
             show_progress="hidden",
             concurrency_id="clip",
             concurrency_limit=2,
         ),
-        save_cube.click(handler(cube, context, show=finish), [size, *held], shown, api_name="export_cube", **common),
+        save_cube.click(
+            handler(recorded(cube, made("cube")), context, show=finish),
+            [visitor, size, *held],
+            shown,
+            api_name="export_cube",
+            **common,
+        ),
         save_recipe.click(
-            handler(recipe, context, show=finish), [media, history], shown, api_name="export_recipe", **common
+            handler(recorded(recipe, made("recipe")), context, show=finish),
+            [visitor, media, history],
+            shown,
+            api_name="export_recipe",
+            **common,
         ),
     ]
     for event in events:
         event.success(None, js="() => window.vibegrade.save()", api_visibility="private")
     stop.click(handler(cancel_clip, context), media, note, api_name="cancel_export", concurrency_limit=None)
-    return {"clip_group": clip_group, "save_picture": save_picture}
+    return Panel(clip_group, save_picture, events)
 
 
 def _opened(media: Media | None) -> Media:

@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from editor.planner import Answer
+from editor.tools import Edit
 from editor.ui.controls import Settings
 
 LONGEST = 100
+
+
+@dataclass(frozen=True)
+class Credit:
+    """The answer that an export is counted for."""
+
+    ask_id: str
+    planned: Edit  # the planner's own edit, before taste and controls
 
 
 @dataclass(frozen=True)
@@ -17,6 +26,9 @@ class Step:
     settings: Settings = field(default_factory=Settings)
     answer: Answer | None = None  # the planner's, as long as the edit still rests on it
     prompt: str = ""
+    asked: str = ""  # id of the event that holds the answer
+    credit: Credit | None = None  # None while the edit rests on no answer
+    taste: str = ""  # the taste that was applied to the answer, in words
     moved: tuple[str, ...] = ()  # controls that this step moved; empty for a plan, a recipe or a reset
 
 

@@ -25,7 +25,7 @@ def decision(step: Step) -> str:
     details = values + ("" if unsure else neighbours)
     return (
         f'<div class="decision"><p class="asked">{_summary(step.prompt, answer)}</p>'
-        f"{_why(answer)}{neighbours if unsure else ''}"
+        f"{_why(answer)}{_taste(step.taste)}{neighbours if unsure else ''}"
         f'<p class="model">{escape(_facts(answer))}</p>'
         f"{f'<details><summary>Values and sources</summary>{details}</details>' if details else ''}</div>"
     )
@@ -50,6 +50,11 @@ def _why(answer: Answer) -> str:
         source = f' <cite class="source">({escape(answer.why_source)})</cite>' if answer.why_source else ""
         shown += f'<p class="why">{escape(answer.why)}{source}</p>'
     return shown
+
+
+def _taste(words: str) -> str:
+    """Says that the controls are not quite the planner's."""
+    return f'<p class="taste">Your taste was applied: {escape(words)}.</p>' if words else ""
 
 
 def _tool(answer: Answer, tool: ToolName) -> str:
