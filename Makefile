@@ -24,6 +24,7 @@ bench: .venv/installed-dev
 	$(BIN)/python -m tests.benchmarks.bench_lut
 	$(BIN)/python -m tests.benchmarks.bench_app
 	$(BIN)/python -m tests.benchmarks.bench_video
+	$(BIN)/python -m tests.benchmarks.bench_insights
 	$(BIN)/python -m student.bench --json
 
 bench-collect: .venv/installed-dev

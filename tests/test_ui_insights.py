@@ -33,6 +33,14 @@ def walk(store, user, at, media="image", exported=True):
         store.exported(project, user, "image", COLD, kept_tools(WARM, COLD), ask_id=asked, at=at)
 
 
+def drawings(found):
+    """What `show_usage` puts into each chart."""
+    _notes, _panels, *rest = insights.show_usage(found)
+    rest = rest[len(insights.PLOTS) :]
+    assert len(rest) == 3 * len(usage.CHARTS)
+    return dict(zip(usage.CHARTS, rest[::3], strict=True))
+
+
 def test_every_chart_has_its_data_its_file_and_a_query_that_runs(context):
     for day, media in ((10, "image"), (11, "video"), (12, "image")):
         walk(context.store, f"u{day}", day * DAY, media, exported=day < 12)
@@ -47,12 +55,12 @@ def test_every_chart_has_its_data_its_file_and_a_query_that_runs(context):
             pd.testing.assert_frame_equal(
                 pd.read_csv(found.files[chart]), found.frames[chart], check_dtype=False, check_exact=False
             )
-    updates = insights.show_usage(found)
-    assert len(updates) == 1 + 3 * len(usage.CHARTS)
-    drawn = {chart: updates[1 + 3 * i] for i, chart in enumerate(usage.CHARTS)}
-    assert drawn["funnel"]["step"].tolist() == ["Started", "Asked", "Edited", "Exported"]
-    assert drawn["exports"].values.tolist() == [["Adjust", 2], ["Selective colour", 2], ["Preset", 0]]
-    assert drawn["series"].query("step == 'Exported'")["projects"].tolist() == [1, 1, 0]
+    drawn = drawings(found)
+    assert drawn["funnel"]["value"]["step"].tolist() == ["Started", "Asked", "Edited", "Exported"]
+    assert drawn["exports"]["value"].values.tolist() == [["Adjust", 2], ["Selective colour", 2], ["Preset", 0]]
+    exported = drawn["series"]["value"].query("step == 'Exported'")
+    assert exported.values.tolist() == [["Jan 11", "Exported", 1], ["Jan 12", "Exported", 1], ["Jan 13", "Exported", 0]]
+    assert all(drawn[chart]["visible"] for chart in insights.PLOTS)
     assert "<td>3</td><td>67 %</td>" in drawn["intents"]
     assert "<b>" not in drawn["intents"]
     assert '<th scope="row">Temperature</th><td>3</td><td>-10.0</td>' in drawn["changes"]
@@ -75,12 +83,52 @@ def test_filters_are_whole_days_in_utc(context):
 
 
 def test_nothing_yet_and_simulated_rows_are_explained(context):
-    updates = insights.show_usage(usage.usage(context, None, None, None, None))
-    assert "No project matches" in updates[0]
-    assert "Nothing yet" in updates[1 + 3 * list(usage.CHARTS).index("intents")]
+    notes, panels, *_ = insights.show_usage(usage.usage(context, None, None, None, None))
+    assert "Nothing has happened yet" in notes
+    assert panels["visible"] is False
     walk(context.store, "simulated-0-1", DAY)
-    (note,) = usage.usage(context, None, None, None, None).notes
-    assert "SIMULATED" in note
+    found = usage.usage(context, None, None, None, None)
+    assert "SIMULATED" in found.notes[0]
+    assert insights.show_usage(found)[1]["visible"]
+    unmatched = usage.usage(context, None, None, "video", None)
+    assert unmatched.is_empty
+    assert "No project matches" in unmatched.notes[0]
+
+
+def test_a_panel_without_a_plot_says_why(context):
+    context.store.project_started("u", "image", at=DAY)
+    found = usage.usage(context, None, None, None, None)
+    words = dict(zip(insights.PLOTS, (update["value"] for update in insights.show_usage(found)[2:5]), strict=True))
+    assert "1970-01-02: 1 project started, 0 of them exported" in words["series"]
+    assert "Nothing was exported yet" in words["exports"]
+    drawn = drawings(found)
+    assert {chart: drawn[chart]["visible"] for chart in insights.PLOTS} == {
+        "funnel": True,
+        "series": False,
+        "exports": False,
+    }
+    assert "Nothing yet" in drawn["intents"]
+
+
+def test_the_line_falls_to_zero_on_a_day_without_projects_and_stays_below_the_top(context):
+    for day in (10, 19):
+        walk(context.store, f"u{day}", day * DAY)
+    found = usage.usage(context, None, None, None, None)
+    drawn = drawings(found)["series"]
+    started = drawn["value"].query("step == 'Started'")
+    assert started["projects"].tolist() == [1, *[0] * 8, 1]
+    assert pd.api.types.is_datetime64_any_dtype(started["day"])  # many days: an axis of time
+    assert drawn["y_lim"] == [0, 5]
+    assert len(found.frames["series"]) == 2  # the CSV holds what the query gave
+
+
+def test_a_long_request_is_cut_in_the_table_only(context):
+    project = context.store.project_started("u", "image", at=DAY)
+    prompt = "word " * 60
+    context.store.asked(project, "u", prompt, Answer(WARM, "student", latency_ms=1.0), at=DAY)
+    found = usage.usage(context, None, None, None, None)
+    assert f'<th scope="row">{prompt[:79].rstrip()}…</th>' in drawings(found)["intents"]
+    assert found.frames["intents"]["intent"][0] == prompt.strip()
 
 
 @pytest.fixture

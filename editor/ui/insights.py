@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import gradio as gr
@@ -16,7 +17,7 @@ from editor.ui.context import Context
 from editor.ui.controls import ADJUST, SELECTIVE, TOOL_LABELS
 from editor.ui.handlers import handler
 from editor.ui.lens import arrival
-from editor.ui.tables import html_table, interval, percent, records, sentence
+from editor.ui.tables import html_table, interval, percent, plural, records, sentence, shorten
 from editor.ui.usage import CHARTS, Report, Usage
 from editor.ui.voting import NO_STORE
 
@@ -45,8 +46,10 @@ _PLOT: dict[str, Any] = {
     "container": False,
     "x_title": " ",
     "y_title": " ",
-    "y_lim": [0, None],
 }
+PLOTS = ("funnel", "series", "exports")  # the other charts are tables
+NAMED_DAYS = 7  # up to so many days each gets its name: a time axis would name hours between them
+REQUEST_LENGTH = 80  # characters of a request in the table; the CSV file has all
 
 
 class Page:
@@ -72,13 +75,16 @@ class Page:
         self.charts: dict[str, Any] = {}
         self.queries: dict[str, gr.Code] = {}
         self.files: dict[str, gr.DownloadButton] = {}
-        with gr.Row(elem_id="insight-charts"):
+        self.words: dict[str, gr.HTML] = {}
+        with gr.Row(elem_id="insight-charts", visible=False) as self.panels:
             for chart in CHARTS:
                 with gr.Column(elem_classes="insight-panel", min_width=0, elem_id=f"panel-{chart}"):
                     self._panel(chart)
 
     def _panel(self, chart: str) -> None:
         gr.HTML(sentence(TITLES[chart], "h3"), elem_classes="judge-text", apply_default_css=False)
+        if chart in PLOTS:
+            self.words[chart] = gr.HTML("", visible=False, apply_default_css=False)
         if chart == "series":
             self.charts[chart] = gr.LinePlot(
                 x="day", y="projects", color="step", color_title=" ", color_map=LINE_COLOURS, **_PLOT
@@ -111,12 +117,15 @@ class Page:
     @property
     def usage(self) -> list[Any]:
         """What the figures update."""
-        return [self.notes, *(part[chart] for chart in CHARTS for part in (self.charts, self.files, self.queries))]
+        parts = (part[chart] for chart in CHARTS for part in (self.charts, self.files, self.queries))
+        return [self.notes, self.panels, *(self.words[chart] for chart in PLOTS), *parts]
 
 
 def show_usage(found: Usage) -> list[Any]:
-    """The charts with their data and queries."""
-    updates: list[Any] = ["".join(sentence(note) for note in found.notes)]
+    """The notes, then the charts with their data and queries unless there is nothing at all to show."""
+    updates: list[Any] = ["".join(sentence(note) for note in found.notes), gr.update(visible=not found.is_empty)]
+    words = [instead_of_plot(chart, found.frames[chart]) for chart in PLOTS]
+    updates += [gr.update(value=sentence(text), visible=bool(text)) for text in words]
     for chart in CHARTS:
         updates += [
             draw(chart, found.frames[chart]),
@@ -126,23 +135,58 @@ def show_usage(found: Usage) -> list[Any]:
     return updates
 
 
+def instead_of_plot(chart: str, frame: pd.DataFrame) -> str:
+    """What a plot's panel says when there is nothing to draw, else ""."""
+    if chart == "exports" and not frame.iloc[0]["exports"]:
+        return "Nothing was exported yet."
+    if chart == "series" and len(frame) == 1:
+        (day,) = records(frame)
+        projects = f"{plural('project', day.started)} started, {day.exported:,} of them exported"
+        return f"{day.day}: {projects}. The line begins with the second day."
+    return ""
+
+
 def draw(chart: str, frame: pd.DataFrame) -> Any:
-    """A plot's frame, or a table as HTML."""
-    if chart == "funnel":
-        return frame.assign(step=frame["step"].map(STEPS))
-    if chart == "series":
-        long = frame.melt("day", ["started", "exported"], "step", "projects")
-        return long.assign(day=pd.to_datetime(long["day"]), step=long["step"].map(STEPS))
-    if chart == "exports":
-        counts = [int(frame.iloc[0][tool]) for tool in TOOL_LABELS]
-        return pd.DataFrame({"tool": list(TOOL_LABELS.values()), "exports": counts})
+    """A plot's update, or a table as HTML."""
+    if chart in PLOTS:
+        plotted = {"funnel": _funnel, "series": _series, "exports": _exports}[chart](frame)
+        return gr.update(visible=not instead_of_plot(chart, frame), **plotted)
     if frame.empty:
         return sentence("Nothing yet.")
     return {"intents": _intents, "changes": _changes, "latency": _latency}[chart](frame)
 
 
+def _funnel(frame: pd.DataFrame) -> dict[str, Any]:
+    return {"value": frame.assign(step=frame["step"].map(STEPS)), "y_lim": _counts_axis(frame["projects"])}
+
+
+def _series(frame: pd.DataFrame) -> dict[str, Any]:
+    """Every day has its point: one without a project is 0, not a line drawn across it."""
+    days = frame.assign(day=pd.to_datetime(frame["day"])).set_index("day").asfreq("D", fill_value=0).reset_index()
+    long = days.melt("day", ["started", "exported"], "step", "projects")
+    long["step"] = long["step"].map(STEPS)
+    order = None
+    if len(days) <= NAMED_DAYS:
+        order = [f"{day:%b} {day.day}" for day in days["day"]]
+        long["day"] = order * 2
+    return {"value": long, "sort": order, "y_lim": _counts_axis(long["projects"])}
+
+
+def _exports(frame: pd.DataFrame) -> dict[str, Any]:
+    counts = pd.Series([int(frame.iloc[0][tool]) for tool in TOOL_LABELS])
+    return {
+        "value": pd.DataFrame({"tool": list(TOOL_LABELS.values()), "exports": counts}),
+        "y_lim": _counts_axis(counts),
+    }
+
+
+def _counts_axis(counts: pd.Series) -> list[float]:
+    """From 0 to a little above the highest; at least 5, so that no label falls between whole numbers."""
+    return [0, max(5, math.ceil(float(counts.max()) * 1.05))] if len(counts) else [0, 5]
+
+
 def _intents(frame: pd.DataFrame) -> str:
-    rows = [[r.intent, f"{r.asked:,}", percent(r.completion)] for r in records(frame)]
+    rows = [[shorten(r.intent, REQUEST_LENGTH), f"{r.asked:,}", percent(r.completion)] for r in records(frame)]
     return html_table(["Request", "Asked", "Exported after it"], rows, TITLES["intents"])
 
 

@@ -45,6 +45,11 @@ def plural(word: str, count: int) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
+def shorten(text: str, length: int) -> str:
+    """The first `length` characters; an ellipsis says that there are more."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
 def stack(*shares: tuple[str, int]) -> Markup:
     """A bar of counts side by side: (CSS class, count). The counts stand in the table, so readers skip it."""
     parts = Markup().join(

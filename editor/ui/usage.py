@@ -25,9 +25,10 @@ CHARTS: dict[str, str] = {  # chart -> the query that it is drawn from
     "changes": "changes",
 }
 NOTHING = (
-    "No project matches. Events are written while people work in the Edit tab: a project starts when a picture is "
-    "opened, then prompts, changes and exports follow."
+    "Nothing has happened yet. A project starts when somebody opens a picture or a clip in the Edit tab; prompts, "
+    "changes and exports follow, and are counted here."
 )
+NO_MATCH = "No project matches these filters. Choose other days, both media, or all planners."
 SIMULATED = "These figures contain SIMULATED events of student.simulate; no person is behind them."
 NO_EXPERIMENT = (
     "No experiment runs. Write its name, control, arms with their shares and the stopped arms to a JSON file, and "
@@ -43,6 +44,11 @@ class Usage:
     queries: dict[str, str]
     files: dict[str, str]
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def is_empty(self) -> bool:
+        """True when no project was selected."""
+        return self.frames["series"].empty
 
 
 def filters_of(since: str | None, until: str | None, media: str | None, planner: str | None) -> Filters:
@@ -69,7 +75,8 @@ def usage(context: Context, since: str | None, until: str | None, media: str | N
         "funnel": pd.DataFrame({"step": list(steps), "projects": list(steps.values())}),
         "latency": insights.percentiles(found["latency"]),
     }
-    notes = ([NOTHING] if not steps["started"] else []) + ([SIMULATED] if insights.has_simulated(engine) else [])
+    nothing = [] if steps["started"] else [NOTHING if filters == Filters() else NO_MATCH]
+    notes = nothing + ([SIMULATED] if insights.has_simulated(engine) else [])
     queries = {chart: insights.runnable(engine, name, filters) for chart, name in CHARTS.items()}
     files = {chart: write_csv(f"insights-{chart}.csv", frames[chart]) for chart in CHARTS}
     return Usage(frames, queries, files, tuple(notes))
