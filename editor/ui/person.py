@@ -115,18 +115,18 @@ def privacy(context: Context, user: str) -> str:
     files = "Files that you open and files that are made for you are deleted from the server after a day."
     if context.store is None:
         return f"<p>This server stores nothing about what you do here. {files}</p>"
+    forget = f"<code>python -m editor.store forget {escape(user)}</code>"
     mine = (
-        f'<p>Your pseudonym is <code id="pseudonym">{escape(user)}</code>. Whoever runs this server deletes everything '
-        f"under it with <code>python -m editor.store forget {escape(user)}</code>. Clearing this page's data in your "
-        "browser gives you a new one.</p>"
+        f'<code id="pseudonym">{escape(user)}</code>. Whoever runs this server deletes everything under it with '
+        f"{forget}; clearing this page's data in your browser gives you a new one"
         if user
-        else ""
+        else "your session here"
     )
     return (
         "<p>This server stores what you do, so that the next student learns from it: that a picture or a clip was "
         "opened, your words and the planner's answer, which controls you changed and tools you switched, which edits "
         "you exported, your votes and ratings, and the time. It never stores your picture, the name of a file, your "
         "address or an account; only photos that you add to a blind test or a reality check are kept, for their "
-        f"voters.</p>{mine}<p>All of it is stored under a pseudonym, made from a random number that this browser "
-        f"keeps. {files}</p>"
+        "voters.</p><p>All of it lies under a pseudonym, made from a random number that this browser keeps: "
+        f"{mine}.</p><p>{files}</p>"
     )
