@@ -79,11 +79,13 @@ def sql(name: str, filters: Filters = Filters()) -> str:
 
     def table(found: re.Match[str]) -> str:
         name, alias, where = found.groups()
-        selected = _selected(filters)
-        joined = alias != "p" and selected
+        projects, selected = "projects p", _selected(filters)
+        joined = alias != "p" and bool(selected)
+        if joined and filters == Filters(planner=filters.planner):  # of the projects only the ids are needed
+            projects, selected = "(SELECT DISTINCT project_id AS id FROM asks WHERE planner = :planner) p", []
         # CROSS JOIN tells SQLite to start from the projects; to PostgreSQL it is a join like any other.
-        tables = f"projects p CROSS JOIN {name} {alias}" if joined else f"{name} {alias}"
-        conditions = [f"{alias}.project_id = p.id"] * bool(joined) + [where] * bool(where) + selected
+        tables = f"{projects} CROSS JOIN {name} {alias}" if joined else f"{name} {alias}"
+        conditions = [f"{alias}.project_id = p.id"] * joined + [where] * bool(where) + selected
         return f"{tables}\n    WHERE " + "\n      AND ".join(conditions) if conditions else tables
 
     return re.sub(r"\[(\w+) (\w)(?: WHERE (.+))?\]", table, QUERIES[name])
