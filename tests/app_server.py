@@ -72,6 +72,11 @@ def _stop(server: subprocess.Popen, home: Path) -> None:
     shutil.rmtree(home, ignore_errors=True)
 
 
+def at_rest(chromium_page):
+    """Wait until no colour fades any more: a button that was just enabled has too little contrast for a moment."""
+    chromium_page.wait_for_function("!document.getAnimations().some((a) => a instanceof CSSTransition)")
+
+
 @contextmanager
 def serving(context, folder):
     """Address of the page over a context of the test's own, served by this process; files lie in `folder`."""

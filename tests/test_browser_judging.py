@@ -15,7 +15,7 @@ from editor.samples import samples
 from editor.sampling import Recorded
 from editor.store import Store, count, kept_tools
 from editor.ui.context import Context
-from tests.app_server import browser, serving  # noqa: F401
+from tests.app_server import at_rest, browser, serving  # noqa: F401
 from tests.judging import COLD, WARM, Fake
 
 pytestmark = pytest.mark.browser
@@ -225,6 +225,7 @@ def test_every_tab_fits_and_has_no_serious_fault(visit, context, viewport):
 
     def look(name, wait_for):
         page.wait_for_selector(wait_for)
+        at_rest(page)
         options = {"runOnly": ["wcag2a", "wcag2aa"]}
         found = Axe().run(page, options=options).response["violations"]
         serious = [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from gradio_client import Client
 from sqlalchemy import text
 
 from editor.experiment import Experiment
@@ -13,7 +14,7 @@ from editor.samples import samples
 from editor.store import Store, count, kept_tools
 from editor.tools import Adjust, Edit
 from editor.ui.context import Context
-from tests.app_server import browser, serving  # noqa: F401
+from tests.app_server import at_rest, browser, serving  # noqa: F401
 from tests.judging import COLD, WARM, Fake
 
 pytestmark = pytest.mark.browser
@@ -140,6 +141,24 @@ def test_a_walk_leaves_its_rows_and_the_funnel_shows_them(visit, context):
     ]
 
 
+def test_a_caller_of_the_api_is_recorded_as_their_session(url, context, tmp_path):
+    client = Client(url, verbose=False, download_files=tmp_path, analytics_enabled=False)
+    client.predict(context.samples[0].name, api_name="/open_sample")
+    client.predict("by name", "teacher", api_name="/grade")
+    client.predict("by default", api_name="/grade")
+    client.predict(exposure=30, api_name="/adjust")
+    client.predict(api_name="/export_recipe")
+    assert context.recorder.flush()
+    user = context.store.user_id(f"session {client.session_hash}")
+    with context.store.engine.connect() as connection:
+        asked = connection.execute(
+            text("SELECT intent, planner FROM asks WHERE user_id = :user ORDER BY at"), {"user": user}
+        )
+        assert [tuple(row) for row in asked] == [("by name", "teacher"), ("by default", "student")]
+        exported = text("SELECT COUNT(*) FROM exports WHERE user_id = :user")
+        assert connection.scalar(exported, {"user": user}) == 1
+
+
 def learn(context, user):
     """Exports of somebody (SIMULATED) who wants it warmer."""
     for i in range(8):
@@ -201,5 +220,6 @@ def test_taste_and_privacy_fit_and_are_accessible(visit, context, viewport):
     page.wait_for_selector("#pseudonym")
     assert re.fullmatch("[0-9a-f]{32}", pseudonym(page))
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    at_rest(page)
     found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]}).response["violations"]
     assert not [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]

@@ -590,7 +590,7 @@ def test_every_event_of_the_page_can_be_called_by_name(context):
     opening = {"/open", "/open_sample", "/samples", "/add_preset", "/load_recipe", "/preset_pictures"}
     editing_ = {"/grade", "/adjust", "/choose_preset", "/undo", "/redo", "/reset", "/scrub"}
     exports = {"/export_image", "/export_video", "/cancel_export", "/export_cube", "/export_recipe"}
-    assert named >= opening | editing_ | exports
+    assert named >= opening | editing_ | exports | {"/taste", "/forget_taste"}
     adjust = blocks.get_api_info()["named_endpoints"]["/adjust"]["parameters"]
     assert [p["parameter_name"] for p in adjust] == list(controls.NAMES)
     assert all(p["parameter_has_default"] for p in adjust)

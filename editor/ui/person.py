@@ -125,8 +125,9 @@ def privacy(context: Context, user: str) -> str:
     return (
         "<p>This server stores what you do, so that the next student learns from it: that a picture or a clip was "
         "opened, your words and the planner's answer, which controls you changed and tools you switched, which edits "
-        "you exported, your votes and ratings, and the time. It never stores your picture, the name of a file, your "
-        "address or an account; only photos that you add to a blind test or a reality check are kept, for their "
-        "voters.</p><p>All of it lies under a pseudonym, made from a random number that this browser keeps: "
+        "you exported, the planner that an experiment gave you, your votes and ratings, and the time. It never stores "
+        "your picture, the name of a file, your address or an account; only photos that you add to a blind test or a "
+        "reality check are kept, for their voters.</p><p>All of it lies under a pseudonym, made from a random number "
+        "that this browser keeps: "
         f"{mine}.</p><p>{files}</p>"
     )
