@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
 import threading
 from collections.abc import Sequence
 from functools import cached_property
@@ -88,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _, address, _ = blocks.launch(**page.launch_options(), prevent_thread_lock=True)
     print(f"Vibegrade is at {address} (Ctrl+C ends it)", flush=True)
     planners[options.planners[0]].warm_up()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as Ctrl+C: what waits to be stored is stored
     blocks.block_thread()
 
 

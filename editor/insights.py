@@ -49,7 +49,7 @@ FROM answers GROUP BY intent ORDER BY asked DESC, intent LIMIT 20""",
     "changes": """
 SELECT c.parameter, COUNT(*) AS changes,
        AVG(CAST(c.after AS DOUBLE PRECISION) - CAST(c.before AS DOUBLE PRECISION)) AS mean_change
-FROM [changes c WHERE c.parameter <> 'filter.name']
+FROM [changes c WHERE c.parameter <> 'filter.name' AND c.ask_id IS NOT NULL]
 GROUP BY c.parameter ORDER BY changes DESC, c.parameter""",
     # TRUNC, not FLOOR: SQLAlchemy lays a Python function, slow and returning whole numbers, over SQLite's own FLOOR.
     "latency": """

@@ -50,7 +50,7 @@ class FastPlanner:
     def _answer(self, prompt: str) -> Answer:
         text = prepare(prompt)
         if not any(c.isalnum() for c in text):
-            return Answer(Edit(), self.name, message=EMPTY)
+            return Answer(Edit(), self.name, version=self.model.name, message=EMPTY)
         vector = self.model.encode(text)
         similarities = self.recorded.similarities(vector)
         outputs = self.recorded.mixed(self.model.outputs_of(vector), similarities)
@@ -66,7 +66,7 @@ class FastPlanner:
             why, source, message = "", "", NOT_COLOUR
         elif any(confidence[tool] < UNSURE_BELOW for tool in edit.tools):
             message = message or UNSURE
-        return Answer(edit, self.name, why, source, message, confidence, neighbours)
+        return Answer(edit, self.name, why, source, message, confidence, neighbours, version=self.model.name)
 
     def plan(self, prompt: str) -> Edit:
         """The edit alone."""

@@ -206,6 +206,7 @@ class TeacherPlanner:
         return Answer(
             edit=labelled.edit,
             planner=self.name,
+            version=self.endpoint.model,
             why=labelled.rationale,
             why_source="the teacher's own words" if labelled.rationale else "",
             message=message,

@@ -116,6 +116,7 @@ def test_answers_carry_confidence_reason_and_neighbours(planner):
     assert similarities == sorted(similarities, reverse=True)
     assert similarities[0] > 0.5
     assert answer.latency_ms > 0
+    assert answer.version == planner.model.name
 
 
 def test_a_recorded_intent_is_its_own_nearest_neighbour(planner):

@@ -86,6 +86,9 @@ def test_intents_and_their_completion(engine):
 
 
 def test_what_users_change_shows_the_planners_bias(engine):
+    store = Store(engine=engine)
+    alone = store.project_started("d", "image", at=11 * DAY)
+    store.changed(alone, "d", "adjust.temperature", 0.0, 90.0, at=11 * DAY)  # no planner was asked
     frame = query(engine, "changes")
     assert frame["parameter"].tolist() == ["adjust.temperature"]
     assert frame.iloc[0]["mean_change"] == pytest.approx(-15)

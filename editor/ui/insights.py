@@ -194,6 +194,8 @@ def _changes(frame: pd.DataFrame) -> str:
     names = {f"adjust.{c.name}": c.label for c in ADJUST}
     names |= {f"selective_adjust.{c.name.replace('_', '.')}": c.name.replace("_", " ").capitalize() for c in SELECTIVE}
     names["filter.intensity"] = "Preset intensity"
+    names |= {f"{tool}.strength": f"{label}, strength" for tool, label in TOOL_LABELS.items()}
+    names["overall.strength"] = "Overall strength"
     widest = max(frame["mean_change"].abs().max(), 1e-9)
     rows = []
     for r in records(frame):
