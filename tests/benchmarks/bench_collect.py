@@ -1,9 +1,8 @@
-"""Speed of collecting training rows from ten million SIMULATED events, and of the Insights queries.
+"""Speed of collecting training rows from ten million SIMULATED events.
 
-Run with `python -m tests.benchmarks.bench_collect [--events N] [--insights-events N] [--rounds N]`. Writing ten
-million events takes minutes, so the databases are kept in the user's cache folder (`--forget` deletes them
-first). Each round collects once and runs every query of the Insights tab once; processor time stands beside
-wall time, which on a busy machine says more. The last line is JSON.
+Run with `python -m tests.benchmarks.bench_collect [--events N] [--rounds N]`. Writing ten million events takes
+minutes, so the database is kept in the user's cache folder (`--forget` deletes it first). Processor time stands
+beside wall time, which on a busy machine says less. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -19,15 +18,14 @@ from pathlib import Path
 
 from editor.database import open_database
 from editor.folders import cache_folder
-from editor.insights import QUERIES, query
 from editor.store import count
-from student.collect import collect
+from student.collect import Collected, collect
 from student.report import commit, machine
 from student.simulate import make_world, simulate
 
 INTENTS = 10_000
 EVENTS_PER_CALL = 4.03  # projects and asks one each, the rest switches, exports and changes
-BARS = {"collect_s": 60.0, "insights_s": 2.0}
+BARS = {"collect_s": 60.0}
 
 
 @dataclass
@@ -37,7 +35,7 @@ class Times:
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
-    def add(self, job: Callable[[], object]) -> object:
+    def add(self, job: Callable[[], Collected]) -> Collected:
         """Run once, note the time, hand the result on."""
         wall, cpu = time.perf_counter(), time.process_time()
         result = job()
@@ -68,43 +66,30 @@ def database(events: int, forget: bool) -> Path:
 
 
 def main() -> None:
-    """Measure, print a table, then one line of JSON."""
+    """Measure, print the medians, then one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--events", type=int, default=10_000_000, help="events to collect from")
-    parser.add_argument("--insights-events", type=int, default=1_300_000, help="events to query")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--forget", action="store_true", help="make the databases anew")
+    parser.add_argument("--forget", action="store_true", help="make the database anew")
     arguments = parser.parse_args()
-    large, small = (database(n, arguments.forget) for n in (arguments.events, arguments.insights_events))
-    engines = {path: open_database(f"sqlite:///{path}") for path in (large, small)}
-    times = {"collect": Times()} | {f"insights: {name}": Times() for name in QUERIES}
+    path = database(arguments.events, arguments.forget)
+    url, times = f"sqlite:///{path}", Times()
     for _ in range(arguments.rounds):
-        collected = times["collect"].add(lambda: collect(f"sqlite:///{large}"))
-        for name in QUERIES:
-            times[f"insights: {name}"].add(lambda name=name: query(engines[small], name))
-    events = {path: sum(count(engine).values()) for path, engine in engines.items()}
-    wall = {name: statistics.median(t.wall) for name, t in times.items()}
-    cpu = {name: statistics.median(t.cpu) for name, t in times.items()}
+        collected = times.add(lambda: collect(url))
+    events = sum(count(open_database(url)).values())
+    figures = {"collect_s": statistics.median(times.wall), "collect_cpu_s": statistics.median(times.cpu)}
 
-    print(f"{events[large]:,} SIMULATED events to collect from ({large.stat().st_size / 1e9:.2f} GB), "
-          f"{events[small]:,} to query; {arguments.rounds} rounds; load {os.getloadavg()[0]:.1f}")  # fmt: skip
-    print(f"{'job':<28}{'median s':>10}{'cpu s':>10}")
-    for name in times:
-        print(f"{name:<28}{wall[name]:>10.2f}{cpu[name]:>10.2f}")
-    figures = {
-        "collect_s": wall["collect"],
-        "collect_cpu_s": cpu["collect"],
-        "insights_s": max(wall[name] for name in wall if name != "collect"),
-        "insights_cpu_s": max(cpu[name] for name in cpu if name != "collect"),
-    }
+    print(
+        f"{events:,} SIMULATED events ({path.stat().st_size / 1e9:.2f} GB), {arguments.rounds} rounds, load "
+        f"{os.getloadavg()[0]:.1f}: {figures['collect_s']:.2f} s, of processor time {figures['collect_cpu_s']:.2f} s"
+    )
     facts = {
         "benchmark": "collect",
         "simulated": True,
         "commit": commit(),
         "machine": machine(),
         "load": round(os.getloadavg()[0], 1),
-        "events": events[large],
-        "insights_events": events[small],
+        "events": events,
         "rows": len(collected.rows),
     }
     met = {name: figures[name] <= bar for name, bar in BARS.items()}
