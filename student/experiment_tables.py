@@ -118,9 +118,9 @@ def rationale(cells: Sequence[Cell]) -> str:
             helpful.append(lesson)
     verdict = f"Shown to help: {', '.join(helpful)}." if helpful else "None of them is shown to help by these seeds."
     text = """\
-The corpus's `why` in the fast student's training, all else as usual. *Second lesson*: the network also predicts the
+The corpus's `why` in the fast student's training on the rows' own texts. *Second lesson*: the network also predicts the
 rationale's words (multi-task, Hsieh et al. 2023). *Why as text*: the rationale is one more text that asks for the edit;
-it makes an epoch about a third longer."""
+it makes an epoch about a quarter longer."""
     return f"{text}\n\n{table(['rationale', 'overall', *TOOLS, 'gain over neither'], rows)}\n\n{verdict}"
 
 

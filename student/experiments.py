@@ -46,13 +46,14 @@ Figures = dict[str, Any]
 
 SHARES = (1.0, 0.5, 0.25, 0.125)
 # Fewer rows make shorter epochs; these let validation find its best before the last one.
-EPOCHS = {1.0: 6, 0.5: 8, 0.25: 12, 0.125: 16}
-BARE = ("--similar", "0", "--why", "0", "--synthetic", "0", "--typos", "0")  # the rows' intents and nothing else
+EPOCHS = {1.0: 4, 0.5: 6, 0.25: 9, 0.125: 14}
+OWN = ("--synthetic", "0", "--typos", "0")  # nothing but what the rows hold
+BARE = (*OWN, "--similar", "0", "--why", "0", "--batch", "64")  # their intents alone; small shares need the steps
 LESSONS = {
-    "neither": ("--words", "0", "--why", "0"),
-    "second lesson": ("--why", "0"),
-    "why as text": ("--words", "0"),
-    "both": (),
+    "neither": ("--why", "0"),
+    "second lesson": ("--why", "0", "--words", "0.3"),
+    "why as text": (),
+    "both": ("--words", "0.3"),
 }
 
 
@@ -103,9 +104,9 @@ def rationale_cells(plan: Plan) -> Cells:
 
 
 def rationale(settings: Settings, folder: Path, plan: Plan) -> Figures:
-    """Finals of the usual training with the rationale used as the cell says."""
+    """Finals of a training on the rows' own texts with the rationale used as the cell says."""
     train, _, test = _data(settings)
-    more = (*LESSONS[settings["lesson"]], *(("--synthetic", "0") if settings["rows"] else ()))
+    more = (*OWN, "--share", "0.35", *LESSONS[settings["lesson"]])
     return _finals(_trained(folder / "trial", settings, plan, train, more), test)
 
 
