@@ -66,6 +66,7 @@ class Plan:
     base: str = "minilm"
     threads: int = 2
     prices: Path | None = None
+    only: str = ""  # in the cell's name
 
     def range(self, usual: int) -> range:
         """The seeds of an experiment."""
@@ -172,6 +173,8 @@ def run_experiment(name: str, plan: Plan, cells: Path, command: str) -> int:
     list_cells, measure_cell = EXPERIMENTS[name]
     done = 0
     for cell, settings in list_cells(plan).items():
+        if plan.only not in cell:
+            continue
         path, scratch = cells / name / f"{cell}.json", cells / name / cell
         if _holds(path, settings):
             continue
@@ -222,6 +225,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--base", default="minilm", help="pretrained encoder of the trained students")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of training")
     parser.add_argument("--prices", type=Path, help="price file for the prompts' cost, see `student.teacher`")
+    parser.add_argument("--only", default="", help="only cells with this in their name, so that processes can share")
     parser.add_argument("--cells", type=Path, default=CELLS, help="folder of the finished cells")
     return parser.parse_args(argv)
 
@@ -230,7 +234,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run, write the page, print its tables; 1 and one sentence on standard error for a user's mistake."""
     argv = sys.argv[1:] if argv is None else list(argv)
     arguments = parse(argv)
-    plan = Plan(arguments.quick, arguments.seeds, arguments.base, arguments.threads, arguments.prices)
+    plan = Plan(arguments.quick, arguments.seeds, arguments.base, arguments.threads, arguments.prices, arguments.only)
     cells = arguments.cells / "quick" if plan.quick else arguments.cells
     command = shlex.join(["python", "-m", "student.experiments", *argv])
     names = list(EXPERIMENTS) if arguments.name == "all" else [arguments.name]

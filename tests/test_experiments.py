@@ -92,6 +92,14 @@ def test_finished_cells_are_not_measured_again_and_a_killed_run_goes_on(tmp_path
     assert not [p for p in (tmp_path / "filtering").iterdir() if p.is_dir()]
 
 
+def test_processes_can_share_an_experiment(tmp_path, monkeypatch):
+    listed = {f"share{share}-seed{seed}": {"seed": seed} for seed in range(2) for share in (1, 2)}
+    monkeypatch.setitem(experiments.EXPERIMENTS, "filtering", (lambda plan: listed, lambda *_: {"n": 1}))
+    assert run_experiment("filtering", Plan(only="seed1"), tmp_path, "command") == 2
+    assert {c["settings"]["seed"] for c in read_cells(tmp_path)["filtering"]} == {1}
+    assert run_experiment("filtering", Plan(), tmp_path, "command") == 2
+
+
 @pytest.mark.parametrize("name", ["augmentation", "rationale"])
 def test_trained_experiments_end_in_a_table(name, tmp_path, capsys):
     base = tiny_bert(tmp_path / "base")
