@@ -112,9 +112,9 @@ def pointwise_command(clip: Clip, lut: Path | None, target: Path, keep_gps: bool
 def strips(clip: Clip) -> int:
     """Equal strips of rows in which a picture travels through a pipe.
 
-    ffmpeg lets eight frames wait between its threads: strips make that one raw picture instead of eight.
+    ffmpeg lets eight frames wait between its threads: strips make that a part of one raw picture.
     """
-    return max(n for n in range(1, 9) if clip.height % n == 0)
+    return max(n for n in range(1, 33) if clip.height % n == 0)
 
 
 def strip_time_base(clip: Clip) -> Fraction:
@@ -193,7 +193,7 @@ def _encoder_options(clip: Clip, source: int, keep_gps: bool, threads: int = _TH
     """H.264 in MP4 with the source's timestamps; metadata from input number `source`."""
     places = ("location", "location-eng", "com.apple.quicktime.location.ISO6709")
     return [
-        *("-c:v", "libx264", "-preset", PRESET, "-crf", str(CRF), "-rc-lookahead", "12", "-threads:v", str(threads)),
+        *("-c:v", "libx264", "-preset", PRESET, "-crf", str(CRF), "-rc-lookahead", "10", "-threads:v", str(threads)),
         *("-fps_mode", "passthrough", "-enc_time_base:v", _ratio(clip.time_base)),
         *("-map_metadata", str(source), "-map_chapters", str(source)),
         *("-map_metadata:s:v:0", f"{source}:s:{clip.video_index}"),

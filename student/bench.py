@@ -98,7 +98,7 @@ def files(name: str) -> list[Path]:
     if name == "student":
         from student.model import WEIGHTS
 
-        return [WEIGHTS]
+        return [file for file in WEIGHTS.iterdir() if file.is_file()]  # beside it lies the generative adapter
     if name == "generative":
         from student.generative_planner import files as generative_files
 
