@@ -117,14 +117,10 @@ def strips(clip: Clip) -> int:
     return max(n for n in range(1, 33) if clip.height % n == 0)
 
 
-def strip_time_base(clip: Clip) -> Fraction:
-    """Unit of the strips' times: strip k of a picture comes k units after the picture's own time."""
-    return clip.time_base / strips(clip)
-
-
 def decode_command(clip: Clip) -> list[str]:
     """Source file to strips of upright rgb48le pictures with their times, as NUT on standard output."""
-    count, unit = strips(clip), _ratio(strip_time_base(clip))
+    count = strips(clip)
+    unit = _ratio(clip.time_base / count)  # strip k comes k units after its picture's own time
     cut = [f"untile=1x{count}", f"settb={unit}", f"setpts='if(mod(N,{count}),PREV_OUTPTS+1,PTS)'"]
     return [
         *_START,
