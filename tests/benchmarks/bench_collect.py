@@ -12,36 +12,18 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from editor.database import open_database
 from editor.folders import cache_folder
 from editor.store import count
-from student.collect import Collected, collect
+from student.collect import collect
 from student.report import commit, machine
 from student.simulate import make_world, simulate
 
 INTENTS = 10_000
 EVENTS_PER_CALL = 4.03  # projects and asks one each, the rest switches, exports and changes
 BARS = {"collect_s": 60.0}
-
-
-@dataclass
-class Times:
-    """Seconds of one job, a round each."""
-
-    wall: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-
-    def add(self, job: Callable[[], Collected]) -> Collected:
-        """Run once, note the time, hand the result on."""
-        wall, cpu = time.perf_counter(), time.process_time()
-        result = job()
-        self.wall.append(time.perf_counter() - wall)
-        self.cpu.append(time.process_time() - cpu)
-        return result
 
 
 def database(events: int, forget: bool) -> Path:
@@ -73,11 +55,15 @@ def main() -> None:
     parser.add_argument("--forget", action="store_true", help="make the database anew")
     arguments = parser.parse_args()
     path = database(arguments.events, arguments.forget)
-    url, times = f"sqlite:///{path}", Times()
+    url = f"sqlite:///{path}"
+    wall, cpu = [], []
     for _ in range(arguments.rounds):
-        collected = times.add(lambda: collect(url))
+        begun, begun_cpu = time.perf_counter(), time.process_time()
+        collected = collect(url)
+        wall.append(time.perf_counter() - begun)
+        cpu.append(time.process_time() - begun_cpu)
     events = sum(count(open_database(url)).values())
-    figures = {"collect_s": statistics.median(times.wall), "collect_cpu_s": statistics.median(times.cpu)}
+    figures = {"collect_s": statistics.median(wall), "collect_cpu_s": statistics.median(cpu)}
 
     print(
         f"{events:,} SIMULATED events ({path.stat().st_size / 1e9:.2f} GB), {arguments.rounds} rounds, load "
