@@ -69,6 +69,19 @@
     try { localStorage.setItem(TASTE, JSON.stringify({ use, since })); } catch { /* then it ends with the page */ }
   };
 
+  // An export waits for the controls that were just moved: their requests are the unqueued ones.
+  let moving = 0, ended = 0;
+  const send = window.fetch;
+  window.fetch = async (...request) => {
+    if (!/\/gradio_api\/run\//.test(request[0]?.url ?? request[0])) return send(...request);
+    moving += 1;
+    try { return await send(...request); } finally { moving -= 1; ended = Date.now(); }
+  };
+  const REST = 60; // milliseconds; within them an answer's successor is on its way
+  window.vibegrade.settled = async () => {
+    do await new Promise((next) => setTimeout(next, REST)); while (moving || Date.now() - ended < REST);
+  };
+
   // A finished export is saved at once; its link stays on the page.
   window.vibegrade.save = () => requestAnimationFrame(() => requestAnimationFrame(() => document.querySelector("#result a[download]")?.click()));
 })();

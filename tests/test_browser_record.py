@@ -1,6 +1,7 @@
 """The Edit tab in Chromium with a store: rows of a whole walk, the funnel that they make, taste, privacy, a phone."""
 
 import re
+import time
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,6 +14,7 @@ from editor.presets import Presets
 from editor.samples import samples
 from editor.store import Store, count, kept_tools
 from editor.tools import Adjust, Edit
+from editor.ui import editing
 from editor.ui.context import Context
 from tests.app_server import at_rest, browser, serving  # noqa: F401
 from tests.judging import COLD, WARM, Fake
@@ -88,8 +90,9 @@ def open_sample(page):
 
 def export_recipe(page):
     page.get_by_role("tab", name="Export", exact=True).click()
-    with page.expect_download(timeout=WAIT):
+    with page.expect_download(timeout=WAIT) as download:
         page.click("#export-recipe")
+    return download.value.path().read_text("utf-8")
 
 
 def test_a_walk_leaves_its_rows_and_the_funnel_shows_them(visit, context):
@@ -139,6 +142,18 @@ def test_a_walk_leaves_its_rows_and_the_funnel_shows_them(visit, context):
         "edited,1",
         "exported,1",
     ]
+
+
+def test_an_export_waits_for_the_control_that_was_just_moved(visit, monkeypatch):
+    page = visit()
+    open_sample(page)
+    ask(page, "golden hour")
+    page.get_by_role("tab", name="Presets", exact=True).click()
+    shown = editing._shown
+    monkeypatch.setattr(editing, "_shown", lambda *given, **more: time.sleep(1.5) or shown(*given, **more))
+    page.click("#filter-on input")
+    exported = Edit.from_json(export_recipe(page))
+    assert exported.filter is None and exported.adjust
 
 
 def test_a_caller_of_the_api_is_recorded_as_their_session(url, context, tmp_path):

@@ -30,6 +30,7 @@ FORMATS = {"JPEG": ".jpg", "PNG": ".png", "WebP": ".webp", "TIFF": ".tif"}
 DEEP_FORMATS = ("PNG", "TIFF")
 DEPTHS = ("As the picture", "8", "16")
 CUBE_SIZES = ("65", "33", "17")
+SETTLED = "async (...inputs) => { await window.vibegrade.settled(); return inputs; }"  # what is seen is exported
 _WAIT = 0.25  # seconds between looks at a running export
 
 
@@ -197,7 +198,7 @@ def build(context: Context, visitor: gr.State, media: gr.State, looks: gr.State,
         return file, words, player, gr.update(interactive=running)
 
     shown = [result, note, player]
-    common: dict[str, Any] = {"show_progress_on": note, "concurrency_id": "export", "concurrency_limit": 2}
+    common: dict[str, Any] = {"show_progress_on": note, "concurrency_id": "export", "concurrency_limit": 2, "js": SETTLED}
     held = [media, looks, history]
     events = [
         save_picture.click(
@@ -213,6 +214,7 @@ def build(context: Context, visitor: gr.State, media: gr.State, looks: gr.State,
             [*shown, stop],
             api_name="export_video",
             show_progress="hidden",
+            js=SETTLED,
             concurrency_id="clip",
             concurrency_limit=2,
         ),
