@@ -198,7 +198,12 @@ def build(context: Context, visitor: gr.State, media: gr.State, looks: gr.State,
         return file, words, player, gr.update(interactive=running)
 
     shown = [result, note, player]
-    common: dict[str, Any] = {"show_progress_on": note, "concurrency_id": "export", "concurrency_limit": 2, "js": SETTLED}
+    common: dict[str, Any] = {
+        "show_progress_on": note,
+        "concurrency_id": "export",
+        "concurrency_limit": 2,
+        "js": SETTLED,
+    }
     held = [media, looks, history]
     events = [
         save_picture.click(
