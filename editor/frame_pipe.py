@@ -118,6 +118,7 @@ def _in_order(pictures: Iterator[_Picture], render: Callable[[Pixels], Pixels]) 
     with ThreadPoolExecutor(WORKERS) as pool:
         for picture in pictures:
             waiting.append((picture, pool.submit(render, picture.pixels)))
+            del picture  # nothing may hold it while the next one is read
             if len(waiting) >= WORKERS:
                 yield _first(waiting)
         while waiting:

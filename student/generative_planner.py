@@ -22,6 +22,7 @@ from editor.errors import UserError
 from editor.planner import Answer
 from editor.tools import TOOLS, Edit
 from student import smollm2
+from student.bases import multiplies_bfloat16
 from student.drafting import Decoding, to_edit, write
 from student.grammar import PIECES
 from student.minilm import MAX_CHARACTERS
@@ -51,9 +52,8 @@ class GenerativePlanner:
         config, weights = _read(folder)
         if config["pieces"] != list(PIECES):
             raise UserError("The generative student was trained for other tools or presets; train it anew.")
-        half = torch.cpu._is_avx512_bf16_supported()  # elsewhere bfloat16 is emulated, slowly
         with one_thread():
-            model = load_base(base, dtype=torch.bfloat16 if half else torch.float32)
+            model = load_base(base, dtype=torch.bfloat16 if multiplies_bfloat16() else torch.float32)
             writer = make_writer(model, base, config["rank"], config["alpha"])
             writer.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
             writer.base = quicken(writer.base.merge_and_unload())

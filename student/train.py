@@ -67,7 +67,8 @@ def common_options(parser: argparse.ArgumentParser) -> None:
     add("--ema", type=float, default=0.996, help="decay a step of the averaged weights")
     add("--seed", type=int, default=0, help="seed of everything random")
     add("--threads", type=int, default=2, help="CPU threads")
-    add("--precision", choices=("bf16", "fp32"), default="bf16", help="of the matrix products")
+    natural = "bf16" if bases.multiplies_bfloat16() else "fp32"
+    add("--precision", choices=("bf16", "fp32"), default=natural, help="of the matrix products; by the machine")
     add("--checkpoint-every", type=int, default=150, help="steps between checkpoints")
     add("--evaluate-from", type=float, default=0.0, help="share of the epochs after which validation starts")
     add("--limit", type=int, default=0, help="use only so many training rows (0: all)")
@@ -84,7 +85,7 @@ def fit(task: Task, options: argparse.Namespace) -> dict[str, Any]:
     accelerator = Accelerator(mixed_precision="bf16" if options.precision == "bf16" else "no")
     device, main = accelerator.device, accelerator.is_main_process
     folder = run_folder(options)
-    optimizer = torch.optim.AdamW(task.parameter_groups(), betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(task.parameter_groups(), betas=(0.9, 0.98), fused=True)
     steps = math.ceil(len(task.batches(0)) / accelerator.num_processes)
     total = steps * options.epochs
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(step, total, options.warmup))

@@ -10,7 +10,7 @@ from scipy import stats
 from editor.tools import TOOLS, Edit
 from student import experiment_tables, experiments, simulated_experiments
 from student.experiment_tables import figure, mean_interval, page
-from student.experiments import Plan, main, read_cells, run_experiment
+from student.experiments import Plan, jobs, main, read_cells, run_jobs
 from student.simulated_experiments import drawn, filtering, personalisation, personalisation_settings, recovery
 from tests.tiny import tiny_bert
 
@@ -69,6 +69,13 @@ def test_an_experiment_without_cells_says_so():
     assert set(experiment_tables.SECTIONS) == set(experiments.EXPERIMENTS)
 
 
+def run(cells, plan=Plan(), workers=1):  # noqa: B008
+    """Run what is left of "filtering"; returns how many cells that was."""
+    done = []
+    run_jobs(jobs("filtering", plan, cells, "command"), workers, done.append)
+    return len(done)
+
+
 def test_finished_cells_are_not_measured_again_and_a_killed_run_goes_on(tmp_path, monkeypatch):
     measured = []
 
@@ -81,29 +88,43 @@ def test_finished_cells_are_not_measured_again_and_a_killed_run_goes_on(tmp_path
     listed = {f"seed{seed}": {"seed": seed} for seed in range(3)}
     monkeypatch.setitem(experiments.EXPERIMENTS, "filtering", (lambda plan: listed, measure))
     with pytest.raises(KeyboardInterrupt):
-        run_experiment("filtering", Plan(), tmp_path, "command")
+        run(tmp_path)
     assert [c["settings"]["seed"] for c in read_cells(tmp_path)["filtering"]] == [0]
     (tmp_path / "revived").touch()
-    assert run_experiment("filtering", Plan(), tmp_path, "command") == 2
-    assert run_experiment("filtering", Plan(), tmp_path, "command") == 0
+    assert run(tmp_path) == 2
+    assert run(tmp_path) == 0
     assert measured == [0, 1, 2]
     listed["seed0"]["epochs"] = 9  # another question: the old answer does not count
-    assert run_experiment("filtering", Plan(), tmp_path, "command") == 1
+    assert run(tmp_path) == 1
     assert not [p for p in (tmp_path / "filtering").iterdir() if p.is_dir()]
 
 
 def test_processes_can_share_an_experiment(tmp_path, monkeypatch):
     listed = {f"share{share}-seed{seed}": {"seed": seed} for seed in range(2) for share in (1, 2)}
     monkeypatch.setitem(experiments.EXPERIMENTS, "filtering", (lambda plan: listed, lambda *_: {"n": 1}))
-    assert run_experiment("filtering", Plan(only="seed1"), tmp_path, "command") == 2
+    assert run(tmp_path, Plan(only="seed1")) == 2
     assert {c["settings"]["seed"] for c in read_cells(tmp_path)["filtering"]} == {1}
-    assert run_experiment("filtering", Plan(), tmp_path, "command") == 2
+    assert run(tmp_path) == 2
+
+
+def test_two_workers_measure_what_one_does(tmp_path):
+    plan = Plan(quick=True, seeds=2)
+    assert run(tmp_path / "one", plan) == run(tmp_path / "two", plan, workers=2) == 2
+    one, two = (read_cells(tmp_path / name)["filtering"] for name in ("one", "two"))
+    assert [c["figures"] for c in one] == [c["figures"] for c in two]
+
+
+def test_a_fault_of_a_worker_is_said(tmp_path):
+    plan = Plan(quick=True, seeds=2, base=str(tmp_path / "nowhere"))
+    with pytest.raises(OSError, match="nowhere"):
+        run_jobs(jobs("augmentation", plan, tmp_path, "command"), 2, print)
+    assert not read_cells(tmp_path)["augmentation"]
 
 
 @pytest.mark.parametrize("name", ["augmentation", "rationale"])
 def test_trained_experiments_end_in_a_table(name, tmp_path, capsys):
     base = tiny_bert(tmp_path / "base")
-    arguments = [name, "--quick", "--base", str(base), "--threads", "1", "--cells", str(tmp_path / "cells")]
+    arguments = [name, "--quick", "--base", str(base), "--workers", "1", "--cells", str(tmp_path / "cells")]
     assert main(arguments) == 0
     text, last = capsys.readouterr().out.rstrip().rsplit("\n", 1)
     assert json.loads(last)["measured"] == {name: 2 if name == "augmentation" else 4}
@@ -139,14 +160,14 @@ def test_smaller_shares_lie_in_larger_ones(tmp_path, monkeypatch):
 
 
 def test_prompts_need_an_endpoint(tmp_path, capsys):
-    assert main(["prompts", "--quick", "--cells", str(tmp_path)]) == 0
+    assert main(["prompts", "--quick", "--workers", "1", "--cells", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "no teacher endpoint was set" in out
     assert "OPENAI_MODEL" in json.loads(out.splitlines()[-1])["skipped"]["prompts"]
 
 
 def test_prompt_variants_are_measured_on_the_endpoint(tmp_path, capsys, replay):
-    assert main(["prompts", "--quick", "--cells", str(tmp_path)]) == 0
+    assert main(["prompts", "--quick", "--workers", "1", "--cells", str(tmp_path)]) == 0
     (found,) = read_cells(tmp_path / "quick")["prompts"]
     assert {v: f["tokens_in"] for v, f in found["figures"].items()} == {
         "one-shot": 300, "zero-shot": 100, "student": 300,

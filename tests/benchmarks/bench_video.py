@@ -1,12 +1,13 @@
 """Speed and memory of video export, side by side with ffmpeg on the same clip.
 
-Run with `python -m tests.benchmarks.bench_video [--seconds S] [--rounds N] [--minutes M]`. The clip
+Run with `python -m tests.benchmarks.bench_video [--seconds S] [--rounds N] [--minutes M [--long-rate R]]`. The clip
 is 1920×1080 at 30 frames a second: a slow pan over a photo with film grain. Four engines take turns
 within each round: ffmpeg transcoding without a grade, ffmpeg with its plain 8-bit lut3d filter (both
 with the export's own encoder options and priority), the pointwise export and the export with all
 spatial stages. Processor time of Python and all its ffmpegs is shown beside wall time; on a busy
 machine its ratio is the steadier one. Memory is the peak of the sum over Python and its ffmpegs.
-`--minutes 10` also exports a clip of that length and adds its peak memory. The last line is JSON.
+`--minutes 10` also exports a clip of that length, of `--long-rate` frames a second, and adds its peak
+memory and what it took in each tenth of the export: it must not grow. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import cv2
+import numpy as np
 import psutil
 from skimage import data
 
@@ -55,9 +57,10 @@ class Cost:
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     peak_mb: list[float] = field(default_factory=list)
+    tenths_mb: list[int] = field(default_factory=list)  # peaks of the last round's tenths
 
 
-def make_clip(path: Path, seconds: float) -> None:
+def make_clip(path: Path, seconds: float, rate: int = RATE) -> None:
     """A pan over a photo with grain, H.264 with a stereo AAC track."""
     photo = path.with_suffix(".png")
     picture = cv2.resize(data.astronaut(), (2400, 2400), interpolation=cv2.INTER_CUBIC)[:1500]
@@ -65,7 +68,7 @@ def make_clip(path: Path, seconds: float) -> None:
     pan = f"crop={WIDTH}:{HEIGHT}:x='200+180*sin(t/3)':y='150+120*cos(t/4)',noise=alls=5:allf=t"
     tags = "zscale=m=709:r=limited,format=yuv420p,setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709"
     ffmpeg(
-        *("-loop", "1", "-framerate", RATE, "-i", photo, "-f", "lavfi", "-i", "anoisesrc=c=pink:a=0.1", "-t", seconds),
+        *("-loop", "1", "-framerate", rate, "-i", photo, "-f", "lavfi", "-i", "anoisesrc=c=pink:a=0.1", "-t", seconds),
         *("-vf", f"format=gbrp,{pan},{tags}", "-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-g", "60"),
         *("-ac", "2", "-c:a", "aac", path),
     )
@@ -101,8 +104,8 @@ def engines(source: Path, folder: Path) -> dict[str, Callable[[], object]]:
 
 def measure(run: Callable[[], object], cost: Cost) -> None:
     """Run once; add wall time, processor time (with children) and peak memory (with children)."""
-    done, peak = Event(), [0.0]
-    watcher = Thread(target=_watch_memory, args=(done, peak))
+    done, memory = Event(), [0.0]
+    watcher = Thread(target=_watch_memory, args=(done, memory))
     before, wall = _processor_seconds(), time.perf_counter()
     watcher.start()
     try:
@@ -112,7 +115,8 @@ def measure(run: Callable[[], object], cost: Cost) -> None:
         watcher.join()
     cost.wall.append(time.perf_counter() - wall)
     cost.cpu.append(_processor_seconds() - before)
-    cost.peak_mb.append(peak[0])
+    cost.peak_mb.append(max(memory))
+    cost.tenths_mb = [round(max(part)) for part in np.array_split(memory, 10) if part.size]
 
 
 def _processor_seconds() -> float:
@@ -120,7 +124,7 @@ def _processor_seconds() -> float:
     return sum(u.ru_utime + u.ru_stime for u in usage)
 
 
-def _watch_memory(done: Event, peak: list[float]) -> None:
+def _watch_memory(done: Event, memory: list[float]) -> None:
     own = psutil.Process()
     while not done.wait(0.1):
         total = 0
@@ -129,7 +133,7 @@ def _watch_memory(done: Event, peak: list[float]) -> None:
                 total += process.memory_info().rss
             except psutil.NoSuchProcess:  # ended meanwhile
                 continue
-        peak[0] = max(peak[0], total / 2**20)
+        memory.append(total / 2**20)
 
 
 def still_milliseconds(source: Path, seconds: float, count: int = 9) -> float:
@@ -154,6 +158,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=0)
+    parser.add_argument("--long-rate", type=int, default=RATE, help="frames a second of the long clip")
     options = parser.parse_args()
     costs = {name: Cost() for name in (PLAIN, EIGHT_BIT, POINTWISE, SPATIAL)}
     long = {POINTWISE: Cost(), SPATIAL: Cost()}
@@ -166,8 +171,9 @@ def main() -> None:
             for engine, run in engines(source, folder).items():
                 measure(run, costs[engine])
         if options.minutes:
+            make_clip(folder / "part.mp4", options.seconds, options.long_rate)
             repeats = round(options.minutes * 60 / options.seconds) - 1
-            ffmpeg("-stream_loop", repeats, "-i", source, "-c", "copy", folder / "long.mp4")
+            ffmpeg("-stream_loop", repeats, "-i", folder / "part.mp4", "-c", "copy", folder / "long.mp4")
             for engine, cost in long.items():
                 measure(engines(folder / "long.mp4", folder)[engine], cost)
 
@@ -183,7 +189,8 @@ def main() -> None:
     print(f"{'still (read_frame)':<22}{still_ms:>8.0f} ms")
     for engine, cost in long.items():
         if cost.wall:
-            print(f"{engine}, {options.minutes:g} min: {cost.wall[0]:.0f} s, peak {cost.peak_mb[0]:.0f} MB")
+            print(f"{engine}, {options.minutes:g} min at {options.long_rate}/s: {cost.wall[0]:.0f} s, ", end="")
+            print(f"peak {cost.peak_mb[0]:.0f} MB; tenths {cost.tenths_mb}")
     figures = {
         "pointwise_ratio": ratio(costs, POINTWISE, PLAIN),
         "pointwise_to_8bit": ratio(costs, POINTWISE, EIGHT_BIT),
@@ -204,7 +211,8 @@ def main() -> None:
                 "pointwise_to_8bit_cpu": round(ratio(costs, POINTWISE, EIGHT_BIT, "cpu"), 3),
                 "spatial_cpu_ratio": round(ratio(costs, SPATIAL, PLAIN, "cpu"), 3),
                 "long_minutes": options.minutes,
-                "long_peak_mb": {engine: round(cost.peak_mb[0]) for engine, cost in long.items() if cost.wall},
+                "long_rate": options.long_rate,
+                "long_tenths_mb": {engine: cost.tenths_mb for engine, cost in long.items() if cost.wall},
                 **{name: round(value, 3) for name, value in figures.items()},
                 "bars": BARS,
                 "met": {name: figures[name] <= bar for name, bar in BARS.items()},
