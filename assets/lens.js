@@ -60,6 +60,7 @@ function status(words) {
 let latest = 0;
 async function show() {
   const mine = ++latest, frames = (props.frames || []).filter((frame) => frame.picture);
+  lens.toggleAttribute("data-empty", !frames.length);
   if (!frames.length || together) status(props.status || (frames.length ? "Loading the pictures…" : ""));
   if (!frames.length) return lens.querySelector(".lens-frames").replaceChildren();
   let images;
