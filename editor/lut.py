@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 
 import numpy as np
 import PyOpenColorIO as ocio  # noqa: N813
@@ -25,7 +26,7 @@ _DEPTHS = {
     np.dtype(np.float32): ocio.BIT_DEPTH_F32,
 }
 _LINE = 256  # pixels a scan line: OpenColorIO converts line by line, and this much stays in the L1 cache
-_CHUNK = 8192  # nodes baked at a time: the function's temporary arrays stay in the L2 cache
+_MOST_NODES = 70_000  # baked at a time: few calls, since each holds the interpreter for a while, in little memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,12 +100,14 @@ def bake(function: Callable[[NDArray[np.float32]], NDArray[np.floating]], size: 
     """
     planes = np.ascontiguousarray(grid(size).reshape(-1, 3).T)
     table = np.empty((size**3, 3), np.float32)
+    parts = threads * ceil(len(table) / (threads * _MOST_NODES))
+    bounds = np.linspace(0, len(table), parts + 1).round().astype(int)
 
-    def sample(start: int) -> None:
-        table[start : start + _CHUNK] = function(planes[:, start : start + _CHUNK].T)
+    def sample(start: int, stop: int) -> None:
+        table[start:stop] = function(planes[:, start:stop].T)
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(sample, range(0, len(table), _CHUNK)))
+        list(pool.map(sample, bounds[:-1], bounds[1:]))
     return Lut(table.reshape(size, size, size, 3))
 
 
