@@ -55,11 +55,16 @@ def test_augmentation_table_pairs_gains_by_seed_and_names_how_it_was_run():
 def test_a_rationale_helps_only_when_its_whole_interval_is_above_zero(gain, said):
     noise = {0: 0.001, 1: -0.001, 2: 0.0005}
     cells = [
-        cell({"lesson": lesson, "seed": seed}, finals(0.6 + seed / 100 + (gain + jitter) * (lesson == "both")))
+        cell(
+            {"lesson": lesson, "share": 0.125, "seed": seed},
+            finals(0.6 + seed / 100 + (gain + jitter) * (lesson == "both")),
+        )
         for seed, jitter in noise.items()
         for lesson in ("neither", "both")
     ]
-    assert said in page({"rationale": cells})
+    text = page({"rationale": cells})
+    assert said in text
+    assert "12.5% of the rows" in text
 
 
 def test_an_experiment_without_cells_says_so():
