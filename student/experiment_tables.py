@@ -88,9 +88,10 @@ def augmentation(cells: Sequence[Cell]) -> str:
         rows.append([f"{share:.1%}", counts[0], *shown, counts[1], PAPER_AUGMENTATION.get(share, "–")])
     text = """\
 The fast student (MiniLM base, its token vectors frozen) on a share of the training rows. *Without*: the rows' intents
-alone, without `similar` and `why` texts and made-up rows. *With*: its mistakes on those rows are found (wrong preset, cosine below the tool's
-mean, tool missed), the `similar` intents of the mistaken rows are added with the teacher's original answer, and it is
-trained again from the base for as many epochs. The paper's column is FlanT5-base on its own data (a guide)."""
+alone, without `similar` and `why` texts and made-up rows. *With*: its mistakes on those rows are found (wrong preset,
+cosine below the tool's mean, tool missed), the `similar` intents of the mistaken rows are added with the teacher's
+original answer, and it is trained again from the base for as many epochs. The paper's column is FlanT5-base on its own
+data (a guide)."""
     header = ["data", "rows", "without: overall", "with: overall", "gain", "added", "paper"]
     return f"{text}\n\n{table(header, rows)}\n\n{_tools(groups)}"
 
@@ -117,11 +118,12 @@ def rationale(cells: Sequence[Cell]) -> str:
         if gains and mean_interval(gains)[1] > 0:
             helpful.append(lesson)
     verdict = f"Shown to help: {', '.join(helpful)}." if helpful else "None of them is shown to help by these seeds."
+    share = cells[0]["settings"]["share"]
     text = f"""\
-The corpus's `why` in the fast student's training on the own texts of {cells[0]["settings"]["share"]:.1%} of the rows (MiniLM base, its token
-vectors frozen): where rows are few, more that is said of each could help most. *Second lesson*: the network also predicts the
-rationale's words (multi-task, Hsieh et al. 2023). *Why as text*: the rationale is one more text that asks for the edit;
-it makes an epoch a third longer."""
+The corpus's `why` in the fast student's training on the own texts of {share:.1%} of the rows (MiniLM base, its token
+vectors frozen): where rows are few, more that is said of each could help most. *Second lesson*: the network also
+predicts the rationale's words (multi-task, Hsieh et al. 2023). *Why as text*: the rationale is one more text that asks
+for the edit; it makes an epoch a third longer."""
     return f"{text}\n\n{table(['rationale', 'overall', *TOOLS, 'gain over neither'], rows)}\n\n{verdict}"
 
 
