@@ -129,7 +129,8 @@ def decode_command(clip: Clip) -> list[str]:
         *("-map", f"0:{clip.video_index}"),
         *("-vf", ",".join([*rgb_filters(clip, "gbrp16le"), "format=rgb48le", *cut])),
         *("-fps_mode", "passthrough", "-enc_time_base:v", unit, "-c:v", "rawvideo"),
-        *(*_ONE_AT_A_TIME, "-f", "nut", "pipe:1"),
+        *(*_ONE_AT_A_TIME, *(word for name, value in NUT_OPTIONS.items() for word in (f"-{name}", value))),
+        *("-f", "nut", "pipe:1"),
     ]
 
 
@@ -158,6 +159,8 @@ def still_command(clip: Clip) -> list[str]:
     ]
 
 
+# Without a seek index, for which writer and reader would keep something of every packet. `f_strict` allows that.
+NUT_OPTIONS = {"syncpoints": "none", "write_index": "0", "f_strict": "experimental"}
 _ONE_AT_A_TIME = ["-thread_queue_size", "1"]  # raw pictures are large, and eight would wait
 _CORES = os.cpu_count() or 1
 _THREADS = min(8, -(-_CORES * 3 // 2))  # of the encoder: each holds pictures; 1080p feeds no more

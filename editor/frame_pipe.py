@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from editor.clip import Clip
-from editor.ffmpeg import decode_command, encode_command, strips
+from editor.ffmpeg import NUT_OPTIONS, decode_command, encode_command, strips
 from editor.processes import running
 
 WORKERS = max(1, (os.cpu_count() or 1) // 4)  # pictures rendered at once; `render` itself has two threads
@@ -65,7 +65,7 @@ def _pump(
     report: Callable[[float], None],
 ) -> None:
     source = av.open(f"pipe:{decoder.fileno()}", "r", format="nut", container_options=_HEADER_ONLY)
-    sink = av.open(f"pipe:{encoder.fileno()}", "w", format="nut")
+    sink = av.open(f"pipe:{encoder.fileno()}", "w", format="nut", container_options=NUT_OPTIONS)
     with source, sink:
         stream = _rgb_stream(sink, clip, source.streams.video[0])
         for picture, graded in _in_order(_pictures(source, clip), render):
@@ -98,18 +98,22 @@ class _Picture:
 def _pictures(source: InputContainer, clip: Clip) -> Iterator[_Picture]:
     """Whole pictures from the strips of a decoder, each with the time of its first strip."""
     packets = source.demux(source.streams.video[0])
-    while picture := _joined(list(islice(packets, strips(clip))), clip):
+    while picture := _joined(islice(packets, strips(clip)), clip):
         yield picture
         del picture
 
 
-def _joined(parts: Sequence[av.Packet], clip: Clip) -> _Picture | None:
+def _joined(parts: Iterable[av.Packet], clip: Clip) -> _Picture | None:
     """None at the end, and when the decoder ended within a picture (`running` says why)."""
-    if len(parts) < strips(clip) or any(p.is_corrupt or not p.size for p in parts):
-        return None
-    pixels = np.concatenate([np.frombuffer(memoryview(p), "<u2") for p in parts])
-    first = parts[0]
-    return _Picture(pixels.reshape(clip.height, clip.width, 3), first.pts or 0, first.time_base, first.duration or 0)
+    pixels = np.empty((strips(clip), clip.height // strips(clip), clip.width, 3), "<u2")
+    first, count = None, 0
+    for part in parts:  # each is let go of before the next one comes
+        if part.is_corrupt or part.size != pixels[0].nbytes:  # the last one is empty, or cut short
+            return None
+        first = first or (part.pts or 0, part.time_base, part.duration or 0)
+        pixels[count] = np.frombuffer(memoryview(part), "<u2").reshape(pixels.shape[1:])
+        count += 1
+    return _Picture(pixels.reshape(clip.height, clip.width, 3), *first) if first and count == len(pixels) else None
 
 
 def _in_order(pictures: Iterator[_Picture], render: Callable[[Pixels], Pixels]) -> Iterator[tuple[_Picture, Pixels]]:

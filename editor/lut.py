@@ -8,7 +8,6 @@ Source: OpenColorIO 2, Lut3DTransform (`setData` is blue-fastest, like a C-order
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -16,6 +15,8 @@ from math import ceil
 import numpy as np
 import PyOpenColorIO as ocio  # noqa: N813
 from numpy.typing import NDArray
+
+from editor.threads import for_each
 
 MAX_SIZE = 129  # OpenColorIO takes no larger grid
 THREADS = 2
@@ -106,13 +107,14 @@ def bake(function: Callable[[NDArray[np.float32]], NDArray[np.floating]], size: 
     def sample(start: int, stop: int) -> None:
         table[start:stop] = function(planes[:, start:stop].T)
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(sample, bounds[:-1], bounds[1:]))
+    for_each(sample, bounds[:-1], bounds[1:], threads=threads)
     return Lut(table.reshape(size, size, size, 3))
 
 
-def apply_lut(lut: Lut, pixels: NDArray, threads: int = THREADS) -> NDArray:
-    """Pixels (..., 3) through the LUT, tetrahedral: a new array of the same shape and dtype.
+def apply_lut(lut: Lut, pixels: NDArray, threads: int = THREADS, out: NDArray | None = None) -> NDArray:
+    """Pixels (..., 3) through the LUT, tetrahedral: a new array of the same shape and dtype, or `out`.
+
+    `out` is a contiguous array like `pixels`, or `pixels` itself.
 
     uint8, uint16 (display sRGB, full range) or float32 (display sRGB; inputs are clamped to 0..1).
     Integers are rounded and clipped, floats are not. An identity LUT copies the pixels. Raises
@@ -122,19 +124,20 @@ def apply_lut(lut: Lut, pixels: NDArray, threads: int = THREADS) -> NDArray:
         raise TypeError(f"pixels must be uint8, uint16 or float32, not {pixels.dtype}")
     if pixels.ndim < 1 or pixels.shape[-1] != 3:
         raise ValueError(f"pixels must have three channels last, not shape {pixels.shape}")
+    source = np.ascontiguousarray(pixels)
+    target = np.empty_like(source) if out is None else out
     if lut.is_identity or not pixels.size:
-        return pixels.copy()
-    source = np.ascontiguousarray(pixels).reshape(-1, 3)
-    target = np.empty_like(source)
+        np.copyto(target, source)
+        return target
+    source, target = source.reshape(-1, 3), target.reshape(-1, 3)
     processor = lut.cpu_processor(pixels.dtype)
     lines = -(-len(source) // _LINE)
     band = -(-lines // threads) * _LINE
-    if lines <= threads:
-        _apply_band(processor, source, target)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            starts = range(0, len(source), band)
-            list(pool.map(lambda at: _apply_band(processor, source[at : at + band], target[at : at + band]), starts))
+
+    def apply_band(at: int) -> None:
+        _apply_band(processor, source[at : at + band], target[at : at + band])
+
+    for_each(apply_band, range(0, len(source), band), threads=threads if lines > threads else 1)
     return target.reshape(pixels.shape)
 
 

@@ -8,6 +8,7 @@ It knows nothing of files; alpha is the caller's.
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
 
 import numpy as np
@@ -62,6 +63,32 @@ def render(
     return _from_unit(apply_spatial(apply_lut(lut, _to_unit(pixels)), edit.adjust, full_diagonal), pixels.dtype)
 
 
+class FrameRenderer:
+    """`render` for many pictures of one size, of a spatial edit at export size: (H, W, 3) uint8 or uint16 to the same.
+
+    Its large arrays are kept from picture to picture, for each thread its own: a heap in which they come and go
+    grows to much more than they need.
+    """
+
+    def __init__(self, edit: Edit, presets: Presets) -> None:
+        if edit.adjust is None or not edit.spatial:
+            raise ValueError("the edit has no spatial stage")
+        self._adjust, self._lut = edit.adjust, bake_edit(edit, presets, EXPORT_SIZE)
+        self._own = threading.local()
+
+    def __call__(self, pixels: NDArray) -> NDArray:
+        """The graded picture, a new array."""
+        unit, graded = self._arrays(pixels.shape)
+        apply_lut(self._lut, _to_unit(pixels, unit), out=unit)
+        return _from_unit(apply_spatial(unit, self._adjust, out=graded), pixels.dtype)
+
+    def _arrays(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        arrays: NDArray[np.float32] | None = getattr(self._own, "arrays", None)
+        if arrays is None or arrays.shape[1:] != shape:
+            arrays = self._own.arrays = np.empty((2, *shape), np.float32)
+        return arrays
+
+
 def export_cube(edit: Edit, presets: Presets, title: str = "", size: int = EXPORT_SIZE) -> tuple[Cube, tuple[str, ...]]:
     """The edit as a .cube table over 0..1, and the names of the spatial parameters that cannot travel in it."""
     return Cube(title=title, table=bake_edit(edit, presets, size).table), tuple(edit.spatial)
@@ -112,11 +139,11 @@ def _filter(rgb: NDArray, inside: NDArray, preset: Lut, intensity: float) -> NDA
     return rgb + rgb.dtype.type(intensity) * (looked_up - rgb)
 
 
-def _to_unit(pixels: NDArray) -> NDArray[np.float32]:
+def _to_unit(pixels: NDArray, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
     """Integer pixels as float32 0..1; floats as they are."""
     if pixels.dtype.kind == "f":
         return pixels
-    return np.divide(pixels, np.float32(np.iinfo(pixels.dtype).max), dtype=np.float32)
+    return np.divide(pixels, np.float32(np.iinfo(pixels.dtype).max), out=out, dtype=np.float32)
 
 
 def _from_unit(rgb: NDArray[np.float32], dtype: np.dtype) -> NDArray:

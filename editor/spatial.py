@@ -13,13 +13,13 @@ of an unsharp mask); Jimenez 2014 "Next generation post processing in Call of Du
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 
 import cv2
 import numpy as np
 
 from editor.color import LUMA, Array
+from editor.threads import for_each
 from editor.tools import Adjust
 
 SMALL_DIAGONAL = 512  # pixels: diagonal of the copy for structure's base
@@ -42,12 +42,15 @@ _BAND_PIXELS = 50_000
 _LUMA = LUMA[None].astype(np.float32)
 
 
-def apply_spatial(rgb: Array, adjust: Adjust, diagonal: float | None = None, threads: int = 2) -> Array:
+def apply_spatial(
+    rgb: Array, adjust: Adjust, diagonal: float | None = None, threads: int = 2, out: Array | None = None
+) -> Array:
     """Structure, sharpen and bloom of an Adjust on float32 display RGB (H, W, 3); neutral returns rgb itself.
 
     `diagonal` in pixels sets the radii; None is the array's own, right for whole pictures of any size.
+    `out` is another array like `rgb` to write to.
     """
-    return _render(rgb, adjust.structure / 100, adjust.sharpen / 100, adjust.bloom / 100, diagonal, threads)
+    return _render(rgb, adjust.structure / 100, adjust.sharpen / 100, adjust.bloom / 100, diagonal, threads, out)
 
 
 def structure(rgb: Array, s: float, diagonal: float | None = None) -> Array:
@@ -75,7 +78,13 @@ def bloom(rgb: Array, s: float, diagonal: float | None = None) -> Array:
 
 
 def _render(
-    rgb: Array, structure_s: float, sharpen_s: float, bloom_s: float, diagonal: float | None, threads: int = 2
+    rgb: Array,
+    structure_s: float,
+    sharpen_s: float,
+    bloom_s: float,
+    diagonal: float | None,
+    threads: int = 2,
+    out: Array | None = None,
 ) -> Array:
     if not (structure_s or sharpen_s or bloom_s):
         return rgb
@@ -88,15 +97,15 @@ def _render(
     glow = bloom_s and _Enlarged(_glow(small, bloom_s, base, structure_s, small_diagonal), height, width)
     sigma = max(SHARPEN_RADIUS * diagonal, 0.4)
     margin = 3 * ceil(sigma) if sharpen_s else 0
-    out = np.empty_like(rgb)
+    target = np.empty_like(rgb) if out is None else out
 
     def render_rows(top: int, bottom: int) -> None:
         if structure_s or sharpen_s:
             relight_rows(top, bottom)
         else:
-            out[top:bottom] = rgb[top:bottom]
+            target[top:bottom] = rgb[top:bottom]
         if glow:
-            _add_light(out[top:bottom], glow.rows(top, bottom))
+            _add_light(target[top:bottom], glow.rows(top, bottom))
 
     def relight_rows(top: int, bottom: int) -> None:
         first, last = max(top - margin, 0), min(bottom + margin, height)
@@ -108,12 +117,11 @@ def _render(
         if sharpen_s:
             change += _sharpen_detail(luma + change, sigma, sharpen_s)
         inner = slice(top - first, bottom - first)
-        _relight(rgb[top:bottom], luma[inner], change[inner], out=out[top:bottom])
+        _relight(rgb[top:bottom], luma[inner], change[inner], out=target[top:bottom])
 
     rows = max(16, _BAND_PIXELS // width)
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda top: render_rows(top, min(top + rows, height)), range(0, height, rows)))
-    return out
+    for_each(lambda top: render_rows(top, min(top + rows, height)), range(0, height, rows), threads=threads)
+    return target
 
 
 class _Enlarged:

@@ -17,9 +17,9 @@ from editor.clip import VIDEO_SUFFIXES, Clip, ColorTags, probe
 from editor.cube import Cube, write_cube
 from editor.errors import UserError
 from editor.ffmpeg import pointwise_command
-from editor.frame_pipe import Pixels, grade_frames
+from editor.frame_pipe import grade_frames
 from editor.lut import Lut
-from editor.pipeline import EXPORT_SIZE, bake_edit, render
+from editor.pipeline import EXPORT_SIZE, FrameRenderer, bake_edit
 from editor.presets import Presets
 from editor.processes import ExportStopped, running
 from editor.still import read_frame
@@ -53,7 +53,7 @@ def export_video(
     stop = cancel or Event()
     try:
         if edit.spatial:
-            grade_frames(clip, unfinished, _renderer(edit, presets), stop, report, keep_gps)
+            grade_frames(clip, unfinished, FrameRenderer(edit, presets), stop, report, keep_gps)
         else:
             lut = None if edit.is_neutral else bake_edit(edit, presets, EXPORT_SIZE)
             _grade_pointwise(clip, unfinished, lut, stop, report, keep_gps)
@@ -62,10 +62,6 @@ def export_video(
         unfinished.unlink(missing_ok=True)
     report.finished()
     return target
-
-
-def _renderer(edit: Edit, presets: Presets) -> Callable[[Pixels], Pixels]:
-    return lambda pixels: render(pixels, edit, presets, EXPORT_SIZE)
 
 
 def _grade_pointwise(

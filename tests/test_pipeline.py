@@ -21,7 +21,7 @@ from editor.color import delta_e_2000, srgb_to_linear, srgb_to_oklch
 from editor.cube import Cube, read_cube, write_cube
 from editor.errors import UserError
 from editor.lut import Lut, apply_lut, grid
-from editor.pipeline import EXPORT_SIZE, PREVIEW_SIZE, bake_edit, exact, export_cube, render
+from editor.pipeline import EXPORT_SIZE, PREVIEW_SIZE, FrameRenderer, bake_edit, exact, export_cube, render
 from editor.presets import Presets
 from editor.tools import COLORS, Edit
 
@@ -200,6 +200,19 @@ def test_spatial_stages_work_on_unrounded_values(spatial, presets):
     sixteen = render(pixels.astype(np.uint16) * 257, edit, presets)
     np.testing.assert_allclose(sixteen / 65535, real, atol=0.6 / 65535)
     assert np.any(eight != render(pixels, edit.without_spatial(), presets))
+
+
+def test_frames_of_changing_size_render_like_pictures(presets):
+    rng = np.random.default_rng(5)
+    edit = Edit.from_dict({"adjust": {"contrast": 30, "structure": 40, "sharpen": 30, "bloom": 50}})
+    frames = FrameRenderer(edit, presets)
+    for shape in ((90, 160, 3), (90, 160, 3), (64, 48, 3)):
+        pixels = rng.integers(0, 65536, shape, np.uint16)
+        before = pixels.copy()
+        assert np.array_equal(frames(pixels), render(pixels, edit, presets))
+        assert np.array_equal(pixels, before)
+    with pytest.raises(ValueError, match="no spatial stage"):
+        FrameRenderer(Edit.from_dict({"adjust": {"contrast": 30}}), presets)
 
 
 def test_edit_of_spatial_stages_alone_leaves_a_flat_picture(presets):
