@@ -5,6 +5,7 @@ Intervals are Student's t over seeds; differences are paired by seed. Knows no e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ def provenance(cells: Sequence[Cell]) -> str:
     def each(values: Iterable[Any]) -> str:
         return ", ".join(dict.fromkeys(map(str, values)))
 
-    commands = ", ".join(f"`{command}`" for command in dict.fromkeys(cell["command"] for cell in cells))
+    shared = (re.sub(r" --only \S+", "", cell["command"]) for cell in cells)  # `--only` splits the work, no more
+    commands = ", ".join(f"`{command}`" for command in dict.fromkeys(shared))
     seeds = sorted({cell["settings"]["seed"] for cell in cells if "seed" in cell["settings"]})
     facts = [f"Commit {each(c['commit'] for c in cells)}", f"command {commands}"]
     facts += [f"seeds {each(seeds)}"] if seeds else []
