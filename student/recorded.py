@@ -33,8 +33,8 @@ DIRECTION_SHARE, USE_SHARE = 0.4, 0.3  # what the neighbours have to say beside 
 class Index:
     """Texts of recorded rows as vectors, and what the rows ask for. 8-bit parts are fractions of 127."""
 
-    mean: Floats  # (384,)
-    projection: Floats  # (384, DIMENSIONS) principal axes of the intents
+    mean: Floats  # (width,)
+    projection: Floats  # (width, DIMENSIONS) principal axes of the intents
     vectors: NDArray[np.int8]  # (texts, DIMENSIONS)
     row: NDArray[np.int32]  # (texts,) whose text it is: an intent or a similar one
     used: NDArray[np.int8]  # (rows, 2) Adjust, Selective Adjust: 127 or 0
@@ -88,7 +88,7 @@ class Recorded:
         return cls(index, [(str(row["intent"]), str(row.get("why") or "")) for row in rows])
 
     def similarities(self, vector: Floats) -> Floats:
-        """Cosine of a request's vector (384,) with every text, (texts,)."""
+        """Cosine of a request's vector (width,) with every text, (texts,)."""
         query = (vector - self._index.mean) @ self._index.projection
         # einsum adds in one fixed order, whatever the number of threads
         return np.einsum("nd,d->n", self._vectors, query / max(float(np.linalg.norm(query)), 1e-9))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from student.metrics import GOOD_COSINE, Vectors, cosine, harmonic_mean
 
 Floats = NDArray[np.float64]
 
+GRID = np.arange(0.2, 0.81, 0.01)  # of thresholds
 STRENGTH = 0.93  # of the teacher's mean vector length: less look error, the rendered ratio near 0.9
 
 
@@ -38,17 +40,26 @@ def _strengths(outputs: Floats, teacher: Vectors, decoding: Decoding) -> tuple[f
 
 
 def choose(outputs: Floats, teacher: Vectors) -> Decoding:
-    """Thresholds of tool use that maximise each tool's final; the curve is smoothed against luck."""
+    """Thresholds that maximise each tool's final, then one that maximises F1 of "no tool at all"."""
     scores = heads.tool_scores(outputs)
-    grid = np.arange(0.2, 0.81, 0.01)
     quality = _quality(outputs, teacher)
-    thresholds = []
-    for tool in range(3):
-        used = teacher.used[:, tool]
-        finals = [_final(used, scores[:, tool] > t, quality[:, tool]) for t in grid]
-        smooth = np.convolve(np.pad(finals, 7, "edge"), np.ones(15) / 15, "valid")
-        thresholds.append(round(float(grid[int(smooth.argmax())]), 3))
-    return Decoding(thresholds=(thresholds[0], thresholds[1], thresholds[2]))
+    asked = teacher.used
+    thresholds = tuple(
+        _best(GRID, [_final(asked[:, tool], scores[:, tool] > t, quality[:, tool]) for t in GRID]) for tool in range(3)
+    )
+    surest, none = heads.sigmoid(outputs[:, heads.USE]).max(axis=1), (scores <= thresholds).all(axis=1)
+    colour = _best(GRID, [_f1(np.logical_not(asked.any(axis=1)), none | (surest < t)) for t in GRID])
+    return Decoding(thresholds=thresholds, colour=colour)  # type: ignore[arg-type]
+
+
+def _best(grid: Floats, curve: Sequence[float]) -> float:
+    """Where a curve over the grid is highest once smoothed against luck."""
+    smooth = np.convolve(np.pad(curve, 7, "edge"), np.ones(15) / 15, "valid")
+    return round(float(grid[int(smooth.argmax())]), 3)
+
+
+def _f1(asked: NDArray[np.bool_], given: NDArray[np.bool_]) -> float:
+    return float(2 * (asked & given).sum() / max(asked.sum() + given.sum(), 1))
 
 
 def _quality(outputs: Floats, teacher: Vectors) -> Floats:
@@ -63,12 +74,12 @@ def _final(asked: NDArray[np.bool_], given: NDArray[np.bool_], quality: Floats) 
     hits = asked & given
     if not hits.any():
         return 0.0
-    return float(harmonic_mean(2 * hits.sum() / (asked.sum() + given.sum()), quality[hits].mean()))
+    return float(harmonic_mean(np.array(_f1(asked, given)), quality[hits].mean()))
 
 
 def calibrate(outputs: Floats, teacher: Vectors, decoding: Decoding) -> Decoding:
     """Fit the weights of sureness: a logistic regression per tool, apart for used and unused."""
-    used = heads.tool_scores(outputs) > decoding.thresholds
+    used = heads.used(outputs, decoding)
     quality, signs = _quality(outputs, teacher), heads.signs(outputs)
     fitted = []
     for tool in range(3):

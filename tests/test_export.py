@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from scipy import special
 
 from editor.tools import Edit
-from student import dataset, distil, export, heads, minilm
+from student import dataset, distil, export, heads
 from student.dataset import Row
 from student.examples import WORDS
 from student.fast import FastPlanner
@@ -40,7 +40,6 @@ def run(tmp_path, monkeypatch):
     for module in (dataset, export):
         monkeypatch.setattr(module, "DATA", data)
     monkeypatch.setattr(export, "load", lambda split: rows[:5])
-    monkeypatch.setattr(minilm, "DIMENSIONS", 32)
     return folder
 
 

@@ -103,7 +103,7 @@ def test_a_failed_build_leaves_nothing(user_home, monkeypatch):
     monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", lambda: "false")
     with pytest.raises(UserError, match="could not be made"):
         samples.clip_path()
-    assert list((user_home / "cache").iterdir()) == []
+    assert [p.name for p in (user_home / "cache").iterdir()] == ["students"]
 
 
 def test_cache_folder_without_an_override(monkeypatch, tmp_path):
