@@ -47,6 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--piece-lr", type=float, default=1e-3, help="peak learning rate of the pieces' vectors")
     add("--similar", type=float, default=0.3, help="share of rows read by their similar text in an epoch")
     add("--sample", type=int, default=300, help="validation rows that are answered")
+    add("--start", type=Path, help="folder of an adapter to go on from")
     parser.set_defaults(batch=24, lr=1e-3, epochs=2, ema=0.99, weight_decay=0.0)
 
 
@@ -145,6 +146,11 @@ def task(options: argparse.Namespace) -> GenerativeTask:
     half = options.precision == "bf16"
     model = load_base(base, options.four_bit, torch.bfloat16 if half else torch.float32)
     writer = make_writer(model, base, options.rank, options.alpha, options.lora_dropout)
+    if options.start:
+        from student import generative_planner
+
+        _, weights = generative_planner.read(options.start)
+        writer.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     rows = load("train")
     return GenerativeTask(options, writer, rows[: options.limit] if options.limit else rows, load("validation"))
 

@@ -49,7 +49,7 @@ class GenerativePlanner:
     def load(cls, folder: Path = WEIGHTS, base: Path | None = None) -> GenerativePlanner:
         """From the adapter's folder and the base's (default: the prepared one). Raises `UserError`."""
         base = base or smollm2.folder()
-        config, weights = _read(folder)
+        config, weights = read(folder)
         if config["pieces"] != list(PIECES):
             raise UserError("The generative student was trained for other tools or presets; train it anew.")
         with one_thread():
@@ -152,7 +152,7 @@ def export(run: Path, folder: Path) -> None:
 
 def set_decoding(folder: Path, decoding: dict[str, Any]) -> None:
     """Replace the thresholds of an adapter."""
-    config, _ = _read(folder)
+    config, _ = read(folder)
     _write_config(folder, config | {"decoding": decoding})
 
 
@@ -160,7 +160,8 @@ def _write_config(folder: Path, config: dict[str, Any]) -> None:
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def read(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Config and weights of an adapter. Raises `UserError`."""
     try:
         config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
         return config, load_file(folder / WEIGHTS_FILE)

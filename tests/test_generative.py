@@ -247,6 +247,16 @@ def test_the_planner_answers_as_the_trained_model(shipped, llama):
     assert sum(same) >= len(TEXTS) - 1  # the planner's weights are rounded
 
 
+def test_a_training_can_go_on_from_an_adapter(shipped, llama, tmp_path, monkeypatch):
+    monkeypatch.setattr(generative, "load", lambda split: ROWS)
+    task = generative.task(options(llama, tmp_path, "--start", str(shipped[0])))
+    _, weights = generative_planner.read(shipped[0])
+    state = task.model.state_dict()
+    assert state.keys() == weights.keys()
+    for name, tensor in weights.items():
+        torch.testing.assert_close(state[name].float(), tensor.float(), rtol=0, atol=2e-3)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("bias", [False, True])
 def test_eight_bit_layers_stay_close_and_are_exact_for_many_rows(dtype, bias):
