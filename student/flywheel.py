@@ -37,6 +37,7 @@ from student.planners import PLANNERS, load_planner
 from student.teacher import Endpoint
 
 WEIGHTS_FOLDER, REPORT, OPTIONS = "weights", "report.json", "options.json"
+FIXED = {"mpnet": ("--freeze-embeddings",)}  # what an adapter asks of a training, see student.adapter
 RESAMPLES = 1000
 FINALS = ("overall", *(f"{tool}.final" for tool in TOOLS))
 
@@ -111,7 +112,7 @@ def train(folder: Path, data: Data, options: Options) -> tuple[Path, int]:
     from student import trial
     from student.export import write_weights
 
-    more = shlex.split(options.training)
+    more = [*FIXED.get(options.base, ()), *shlex.split(options.training)]
     new = _augmented(folder, data, options, more) if options.augment else []
     weights = folder / WEIGHTS_FOLDER
     if not weights.exists():
@@ -308,7 +309,9 @@ def run(
     corpus: Annotated[bool, typer.Option(help="Learn from the teacher corpus too.")] = True,
     augment: Annotated[bool, typer.Option(help="Ask the teacher's endpoint for intents like the mistaken.")] = False,
     against: Annotated[str, typer.Option(help="Current student: a planner's name or a weights folder.")] = "student",
-    base: Annotated[str, typer.Option(help="Pretrained encoder: minilm, or a folder.")] = "minilm",
+    base: Annotated[
+        str, typer.Option(help="Pretrained encoder: minilm, mpnet (better, slower) or a folder.")
+    ] = "minilm",
     training: Annotated[str, typer.Option(help="Further options of student.train, in quotes.")] = "",
 ) -> None:
     """Collect, train, evaluate, recommend. The last line is JSON."""

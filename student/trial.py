@@ -18,17 +18,12 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from editor.tools import Edit
-from student import heads, minilm, tuning
+from student import heads, tuning
 from student import train as training
 from student.dataset import Row, normalise, write_rows
 from student.examples import WORDS
 from student.metrics import Vectors
 from student.network import StudentNetwork, Texts, load_encoder, predict
-
-
-def base_folder(base: str) -> str:
-    """Where a base lies: "minilm" is the installed package's, anything else is a folder or a name already."""
-    return str(minilm.weights_folder()) if base == "minilm" else base
 
 
 def without(rows: Sequence[Row], held_out: Sequence[Row]) -> list[Row]:
@@ -56,7 +51,7 @@ def train(
     files = ["--rows", str(folder / "rows.jsonl"), "--held-out", str(folder / "held-out.jsonl")]
     place = ["--student", "fast", "--runs", str(folder), "--name", name, "--resume"]
     with contextlib.redirect_stdout(sys.stderr):  # standard output belongs to the caller's own result
-        training.main([*place, "--base", base_folder(base), *files, *options])
+        training.main([*place, "--base", base, *files, *options])
     return folder / name
 
 
