@@ -52,7 +52,6 @@ class Decoding:
     """Constants chosen on validation, stored beside the weights."""
 
     thresholds: tuple[float, float, float] = (0.5, 0.5, 0.5)  # a tool is used when its `tool_scores` lies above
-    colour: float = 0.0  # below it the surest tool's probability of use says: not about colour, no tool at all
     strengths: tuple[float, float, float] = (1.0, 1.0, 1.0)  # factor on lengths and intensity
     floor: float = 2.0  # values below it, in percent, are left neutral
     sureness: tuple[tuple[tuple[float, ...], ...], ...] = (((2.0, 0.0, 0.0), (0.0, 0.0, 0.0)),) * 3
@@ -89,8 +88,7 @@ def tool_scores(outputs: Floats) -> Floats:
 
 def used(outputs: Floats, decoding: Decoding) -> NDArray[np.bool_]:
     """(..., 66) raw outputs → (..., 3) which tools are used."""
-    colour = sigmoid(outputs[..., USE]).max(axis=-1, keepdims=True) >= decoding.colour
-    return np.asarray((tool_scores(outputs) > decoding.thresholds) & colour)
+    return np.asarray(tool_scores(outputs) > decoding.thresholds)
 
 
 def decode(outputs: Floats, decoding: Decoding) -> Edit:

@@ -16,6 +16,7 @@ from student.metrics import GOOD_COSINE, Vectors, cosine, harmonic_mean
 Floats = NDArray[np.float64]
 
 GRID = np.arange(0.2, 0.81, 0.01)  # of thresholds
+SLACK = 0.002  # of Adjust's final
 STRENGTH = 0.93  # of the teacher's mean vector length: less look error, the rendered ratio near 0.9
 
 
@@ -40,22 +41,25 @@ def _strengths(outputs: Floats, teacher: Vectors, decoding: Decoding) -> tuple[f
 
 
 def choose(outputs: Floats, teacher: Vectors) -> Decoding:
-    """Thresholds that maximise each tool's final, then one that maximises F1 of "no tool at all"."""
-    scores = heads.tool_scores(outputs)
-    quality = _quality(outputs, teacher)
-    asked = teacher.used
-    thresholds = tuple(
-        _best(GRID, [_final(asked[:, tool], scores[:, tool] > t, quality[:, tool]) for t in GRID]) for tool in range(3)
-    )
-    surest, none = heads.sigmoid(outputs[:, heads.USE]).max(axis=1), (scores <= thresholds).all(axis=1)
-    colour = _best(GRID, [_f1(np.logical_not(asked.any(axis=1)), none | (surest < t)) for t in GRID])
-    return Decoding(thresholds=thresholds, colour=colour)  # type: ignore[arg-type]
+    """Thresholds of tool use that maximise each tool's final; curves are smoothed against luck.
+
+    Adjust's curve is flat, for nearly every request about colour asks for it. Within SLACK of its best, that
+    threshold is taken which best tells the requests that ask for no tool at all.
+    """
+    scores, quality, asked = heads.tool_scores(outputs), _quality(outputs, teacher), teacher.used
+    finals = [
+        _smooth([_final(asked[:, tool], scores[:, tool] > t, quality[:, tool]) for t in GRID]) for tool in range(3)
+    ]
+    selective, preset = (float(GRID[finals[tool].argmax()]) for tool in (1, 2))
+    others = (scores[:, 1] <= selective) & (scores[:, 2] <= preset)
+    none = np.logical_not(asked.any(axis=1))
+    told = _smooth([_f1(none, others & (scores[:, 0] <= t)) for t in GRID])
+    adjust = float(GRID[np.where(finals[0] >= finals[0].max() - SLACK, told, -1).argmax()])
+    return Decoding(thresholds=(round(adjust, 3), round(selective, 3), round(preset, 3)))
 
 
-def _best(grid: Floats, curve: Sequence[float]) -> float:
-    """Where a curve over the grid is highest once smoothed against luck."""
-    smooth = np.convolve(np.pad(curve, 7, "edge"), np.ones(15) / 15, "valid")
-    return round(float(grid[int(smooth.argmax())]), 3)
+def _smooth(curve: Sequence[float]) -> Floats:
+    return np.convolve(np.pad(curve, 7, "edge"), np.ones(15) / 15, "valid")
 
 
 def _f1(asked: NDArray[np.bool_], given: NDArray[np.bool_]) -> float:
