@@ -74,8 +74,8 @@ def bert_names(tensors: Tensors, tokens: int) -> Tensors:
     for name, values in tensors.items():
         ours = next((part for part in parts if part in name), "")
         renamed[name.replace(ours, parts.get(ours, ""))] = values
-    positions = renamed["embeddings.position_embeddings.weight"]
-    renamed["embeddings.position_embeddings.weight"] = positions[FIRST_POSITION : FIRST_POSITION + tokens]
+    positions = renamed[minilm.POSITIONS]
+    renamed[minilm.POSITIONS] = positions[FIRST_POSITION : FIRST_POSITION + tokens]
     renamed[minilm.POSITION_BIAS] = renamed.pop(BIAS)[position_buckets(tokens)].transpose(2, 0, 1)
     return renamed
 

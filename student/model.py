@@ -1,9 +1,9 @@
 """The fast student's forward pass in NumPy: a request in, 66 raw outputs out (see `student.heads`).
 
-A six-layer MiniLM with mean pooling and one hidden layer before the parallel heads. On disk every matrix
-is 8-bit with one scale a row (weights only: activations stay float32, so quantisation costs next to no
-quality); in memory it is float32 again. One request at a time on one BLAS thread: the same outputs alone
-or in a batch, whatever the number of threads. It needs neither torch nor transformers.
+A MiniLM or MPNet encoder with mean pooling and one hidden layer before the parallel heads. On disk it is whole,
+every matrix 8-bit with one scale a row, or an adapter (`student.adapter`); in memory it is float32. Quantised
+are the weights alone, never activations. One request at a time, its products in fixed parts: the same outputs
+alone or in a batch, whatever the number of threads. It needs neither torch nor transformers.
 """
 
 from __future__ import annotations

@@ -22,8 +22,6 @@ from student.heads import OUTPUTS
 from student.model import prepare
 from student.packing import SCALE, Tensors, quantise
 
-POSITIONS = "embeddings.position_embeddings.weight"
-
 
 class StudentNetwork(nn.Module):
     """Token ids and mask (batch, tokens) → raw outputs (batch, 66), and logits of the rationale's words."""
@@ -146,7 +144,7 @@ def export(network: StudentNetwork, base: Path | None, texts: Texts) -> Tensors:
         if not name.startswith(("pooler.", "words.")) and not name.endswith("position_ids"):
             tensors[name] = tensor.detach().float().cpu().numpy()
     positions = minilm.MAX_TOKENS + (adapter.FIRST_POSITION if base else 0)
-    tensors[POSITIONS] = tensors[POSITIONS][:positions]
+    tensors[minilm.POSITIONS] = tensors[minilm.POSITIONS][:positions]
     if base:
         tensors = adapter.changes(tensors, load_file(base / "model.safetensors"), moments(network, texts))
     exported = dict(tensors)
