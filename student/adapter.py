@@ -29,23 +29,39 @@ BIAS = "encoder.relative_attention_bias.weight"
 FIRST_POSITION = 2  # MPNet counts positions from its padding's number on
 
 
-def changes(tuned: Tensors, base: Tensors, moments: Mapping[str, NDArray[np.float64]]) -> Tensors:
-    """What a fine-tuned encoder's tensors change in its base's: signs and scales of matrices, the rest whole.
+def rounded(tuned: Tensors, base: Tensors, moments: Mapping[str, NDArray[np.float64]]) -> Tensors:
+    """The encoder's matrices as an adapter can keep them: the base's plus signs times one scale a row.
 
-    `moments` are those of each matrix's inputs, see `packing.ternary`. Raises `UserError` when the token vectors
-    were trained too: they would not fit.
+    `moments` are those of each matrix's inputs, see `packing.ternary`.
+    """
+    result: Tensors = {}
+    for name, values in tuned.items():
+        if _is_matrix(name, values):
+            signs, scale = packing.ternary(values - base[name], moments[name])
+            result[name] = base[name] + signs * scale[:, None]
+    return result
+
+
+def changes(tuned: Tensors, base: Tensors) -> Tensors:
+    """What a fine-tuned encoder's tensors change in its base's: signs and scales of `rounded` matrices, the rest whole.
+
+    Raises `UserError` when the token vectors were trained too: they would not fit.
     """
     stored: Tensors = {}
     for name, values in tuned.items():
         if name == minilm.WORDS:
             if not np.array_equal(values, base[name]):
                 raise UserError("An adapter keeps the base's token vectors: train with --freeze-embeddings.")
-        elif name.startswith("encoder.layer.") and values.ndim == 2:
-            signs, stored[name + STEP] = packing.ternary(values - base[name], moments[name])
+        elif _is_matrix(name, values):
+            signs, stored[name + STEP] = packing.signs_of(values - base[name])
             stored[name + SIGNS] = packing.pack(signs)
         else:
             stored[name] = values
     return stored
+
+
+def _is_matrix(name: str, values: NDArray[np.float32]) -> bool:
+    return name.startswith("encoder.layer.") and values.ndim == 2
 
 
 def merged(stored: Tensors, base: Tensors) -> Tensors:

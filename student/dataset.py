@@ -2,7 +2,8 @@
 
 Knows nothing of models or rendering. `train.jsonl` and `test.jsonl` lie in `student/data/`; validation is
 split off the training file by a hash of the normalised intent, so a row never changes its split when
-others are added. Command: `python -m student.dataset stats | check`.
+others are added. `added.jsonl` holds rows that the teacher wrote later, for training alone.
+Command: `python -m student.dataset stats | check`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -28,17 +29,21 @@ __all__ = [
     "Row",
     "Split",
     "faults",
+    "filed",
+    "filed_lines",
     "load",
     "normalise",
     "read_rows",
     "statistics",
+    "training_rows",
     "write_rows",
 ]
 
 DATA = Path(__file__).parent / "data"
 VALIDATION_PERCENT = 8
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+Split = Literal["train", "added", "validation", "test"]
+FILED = ("train", "added")  # files, in the order in which a student's index numbers their rows
+SPLITS: tuple[Split, ...] = ("train", "added", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -62,14 +67,26 @@ def _corpus(name: str) -> tuple[Row, ...]:
     return tuple(read_rows(DATA / f"{name}.jsonl"))
 
 
+def filed() -> list[Row]:
+    """The rows of `train.jsonl`, then those of `added.jsonl`, in file order, whatever their split."""
+    return [row for name in FILED for row in read_rows(DATA / f"{name}.jsonl")]
+
+
+def filed_lines() -> Iterator[str]:
+    """The lines that hold those rows, unread."""
+    for name in FILED:
+        with (DATA / f"{name}.jsonl").open(encoding="utf-8") as file:
+            yield from file
+
+
 def load(split: Split) -> list[Row]:
     """The rows of a split, in file order.
 
     A training row's `similar` text that is itself a validation intent is withheld (None), so that
     augmentation cannot leak it. Raises `DatasetError`.
     """
-    if split == "test":
-        return list(_corpus("test"))
+    if split in ("added", "test"):
+        return list(_corpus(split))
     rows = _corpus("train")
     held_out = {normalise(row.intent) for row in rows if in_validation(row.intent)}
     if split == "validation":
@@ -79,6 +96,11 @@ def load(split: Split) -> list[Row]:
         for row in rows
         if normalise(row.intent) not in held_out
     ]
+
+
+def training_rows() -> list[Row]:
+    """All rows that a student may learn from: the training split, then the added rows."""
+    return [*load("train"), *load("added")]
 
 
 def in_validation(intent: str) -> bool:
@@ -180,6 +202,10 @@ def statistics(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
+def _repeats(row: Row, intents: set[str]) -> bool:
+    return normalise(row.intent) in intents or normalise(row.similar or "") in intents
+
+
 def _print_statistics(stats: dict[Split, dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -213,7 +239,11 @@ def main(arguments: Sequence[str]) -> int:
         _print_statistics(stats)
         print(json.dumps(stats, ensure_ascii=False))
         return 0
-    found = faults([*splits["train"], *splits["validation"]], splits["test"])
+    held_out = {normalise(row.intent) for row in splits["validation"]}
+    found = faults([*training_rows(), *splits["validation"]], splits["test"])
+    found += [
+        f"the added row {r.intent!r} repeats a validation intent" for r in splits["added"] if _repeats(r, held_out)
+    ]
     print(*found, sep="\n", end="\n" if found else "")
     print(json.dumps({"faults": len(found)} | {split: len(rows) for split, rows in splits.items()}))
     return 1 if found else 0

@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="file to write (.npz)")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    rows, held_out = load("train"), [*load("validation"), *load("test")]
+    rows = load("train")  # of the added rows the teachers may know nothing
+    held_out = [*load("added"), *load("validation"), *load("test")]
     recorded = [t for row in rows for t in (row.intent, row.similar) if t]
     texts = list(dict.fromkeys([*recorded, *recombine(rows, held_out, options.size, options.seed)]))
     Targets.of_outputs([answers(options.runs / t, texts) for t in options.teachers]).save(options.out, texts)

@@ -31,7 +31,7 @@ from editor.errors import UserError
 from editor.tools import TOOLS
 from student import report
 from student.augment import find_mistakes, from_corpus
-from student.dataset import SPLITS, Row, load
+from student.dataset import Row, load
 from student.experiment_tables import PAGE, page
 from student.label import measure, read_price, variant_row
 from student.metrics import edit_scores
@@ -133,9 +133,8 @@ def _size(plan: Plan, seed: int, epochs: int) -> Settings:
 
 def _data(settings: Settings) -> tuple[list[Row], list[Row], list[Row]]:
     """Training, validation and test rows."""
-    limits = (settings["rows"], settings["judged"], settings["judged"])
-    train, held_out, test = (load(s)[: n or None] for s, n in zip(SPLITS, limits, strict=True))
-    return train, held_out, test
+    few = settings["judged"] or None
+    return load("train")[: settings["rows"] or None], load("validation")[:few], load("test")[:few]
 
 
 def _trained(folder: Path, settings: Settings, plan: Plan, rows: Sequence[Row], more: Sequence[str]) -> Student:

@@ -19,16 +19,14 @@ from numpy.typing import NDArray
 
 from editor.tools import TOOLS
 from student import heads, metrics, tuning
-from student.dataset import DATA, Row, load, read_rows
+from student.dataset import Row, filed, load
 from student.distil import load_run
 from student.heads import Decoding
 from student.model import WEIGHTS, FastModel, prepare
-from student.network import Texts, export, save_tensors
+from student.network import Texts, calibration_texts, export, round_to_adapter, save_tensors, vectors
 from student.packing import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE
 from student.recorded import Index, Recorded
 from student.train import RUNS
-
-CALIBRATION = 1500  # requests that tell which errors of an adapter matter
 
 
 def write_weights(run: Path, folder: Path, twin: Path | None = None) -> dict[str, Any]:
@@ -43,9 +41,10 @@ def write_weights(run: Path, folder: Path, twin: Path | None = None) -> dict[str
     encoder = AutoConfig.from_pretrained(options["base"])
     folder.mkdir(parents=True, exist_ok=True)
     base = Path(options["base"]) if encoder.model_type == "mpnet" else None
-    recorded = read_rows(DATA / "train.jsonl")
-    read = Texts(options["base"], [row.intent for row in recorded[:: 1 + len(recorded) // CALIBRATION]])
-    save_tensors(export(load_run(run)[0], base, read), folder / WEIGHTS_FILE)
+    recorded, network = filed(), load_run(run)[0]
+    if base and not options.get("round"):
+        round_to_adapter(network, base, calibration_texts(options["base"], recorded))
+    save_tensors(export(network, base), folder / WEIGHTS_FILE)
     if not base:
         shutil.copyfile(Path(options["base"]) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
     config = {
@@ -58,7 +57,7 @@ def write_weights(run: Path, folder: Path, twin: Path | None = None) -> dict[str
     }
     _write_config(folder, config)
     model = FastModel(folder)
-    index = Index.of(model, recorded)
+    index = Index.of(recorded, lambda texts: vectors(network, Texts(options["base"], texts)))
     index.save(folder)
     rows = load("validation")
     held_out = {row.intent for row in rows}

@@ -23,9 +23,9 @@ from torch.nn import functional
 
 from editor.tools import TOOLS
 from student import examples, heads, metrics
-from student.dataset import Row, load, read_rows
+from student.dataset import Row, load, read_rows, training_rows
 from student.examples import Examples, Targets
-from student.network import StudentNetwork, Texts, load_encoder, predict
+from student.network import StudentNetwork, Texts, calibration_texts, load_encoder, predict, round_to_adapter
 from student.tuning import choose
 
 
@@ -47,8 +47,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--soft", type=Path, nargs="*", default=[], help="files of texts with other students' outputs")
     add("--soft-share", type=float, default=0.5, help="share of the soft targets where a text has both kinds")
     add("--rows", type=Path, help="rows file to learn from instead of the corpus's training rows")
+    add("--corpus-alone", action="store_true", help="leave out the rows that were added to the corpus")
     add("--held-out", type=Path, help="rows file to validate on instead of the corpus's validation rows")
-    add("--start", default="", help="run whose best weights to start from instead of the base's")
+    add("--start", nargs="*", default=[], help="runs whose best weights, or their mean, to start from")
+    add("--round", action="store_true", help="round the encoder's matrices to an adapter's first and leave them so")
     add("--all-rows", action="store_true", help="learn from the validation rows too (for a last run)")
 
 
@@ -79,6 +81,9 @@ class FastTask:
         o = self.options
         if o.freeze_embeddings:
             self.model.encoder.get_input_embeddings().weight.requires_grad_(False)  # type: ignore[operator]
+        if o.round:
+            for name, parameter in self.model.encoder.named_parameters():
+                parameter.requires_grad_(not (name.startswith("encoder.layer.") and parameter.ndim == 2))
         layers = int(self.model.encoder.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
         groups = []
         for name, parameter in self.model.named_parameters():
@@ -123,13 +128,22 @@ class FastTask:
 def task(options: argparse.Namespace) -> FastTask:
     """The task that the options describe, on the project's corpus or on files of rows."""
     held_out = read_rows(options.held_out) if options.held_out else load("validation")
-    rows = read_rows(options.rows) if options.rows else load("train")
+    own = load("train") if options.corpus_alone else training_rows()
+    rows = read_rows(options.rows) if options.rows else own
     rows = [*rows, *held_out] if options.all_rows else rows
     rows = rows[: options.limit] if options.limit else rows
     made = FastTask(options, load_encoder(options.base, options.dropout), rows, held_out)
     if options.start:
-        made.model.load_state_dict(load_file(options.runs / options.start / "best.safetensors"))
+        made.model.load_state_dict(mean_weights([options.runs / run / "best.safetensors" for run in options.start]))
+    if options.round:
+        round_to_adapter(made.model, Path(options.base), calibration_texts(options.base, rows))
     return made
+
+
+def mean_weights(files: Sequence[Path]) -> dict[str, Tensor]:
+    """The mean of several runs' tensors: runs from one start lie in one valley (Wortsman et al. 2022, model soups)."""
+    runs = [load_file(file) for file in files]
+    return {name: torch.stack([run[name].float() for run in runs]).mean(0).to(t.dtype) for name, t in runs[0].items()}
 
 
 def with_soft(own: Examples, texts: list[str], soft: Targets, share: float) -> Examples:

@@ -29,7 +29,7 @@ from editor.tools import TOOLS
 from student import report
 from student.augment import find_mistakes, from_teacher
 from student.collect import Rule, collect, in_test
-from student.dataset import Row, load, normalise, read_rows, write_rows
+from student.dataset import Row, load, normalise, read_rows, training_rows, write_rows
 from student.evaluate import answers
 from student.experiment_tables import table
 from student.metrics import Outcomes, Vectors, compare, score
@@ -95,7 +95,7 @@ def _split(database: str, options: Options) -> tuple[dict[str, list[Row]], dict[
         )
     rows = {
         "traffic": traffic,
-        "corpus": without(without(load("train"), traffic), held_out) if options.corpus else [],
+        "corpus": without(without(training_rows(), traffic), held_out) if options.corpus else [],
         "validation": without(load("validation"), collected.rows),
         "held-out": held_out,
     }
@@ -103,7 +103,7 @@ def _split(database: str, options: Options) -> tuple[dict[str, list[Row]], dict[
 
 
 def _recorded(rows: Sequence[Row]) -> int:
-    corpus = {normalise(row.intent) for row in (*load("train"), *load("validation"))}
+    corpus = {normalise(row.intent) for row in (*training_rows(), *load("validation"))}
     return sum(normalise(row.intent) in corpus for row in rows)
 
 

@@ -26,7 +26,7 @@ from torch.nn import functional
 from editor.errors import UserError
 from editor.tools import TOOLS, Edit, ToolName
 from student import metrics, smollm2
-from student.dataset import Row, load
+from student.dataset import Row, load, training_rows
 from student.drafting import Decoding, to_edit, write
 from student.grammar import grammar
 from student.writer import Sample, Writer, load_base, make_writer
@@ -151,7 +151,7 @@ def task(options: argparse.Namespace) -> GenerativeTask:
 
         _, weights = generative_planner.read(options.start)
         writer.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
-    rows = load("train")
+    rows = training_rows()
     return GenerativeTask(options, writer, rows[: options.limit] if options.limit else rows, load("validation"))
 
 

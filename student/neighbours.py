@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from editor.folders import cache_folder
 from editor.planner import Neighbour
 from student import minilm
-from student.dataset import Row, load
+from student.dataset import Row, load, training_rows
 
 Floats = NDArray[np.float32]
 
@@ -96,14 +96,14 @@ class Index:
 @cache
 def recorded_index() -> Index:
     """The index over everything recorded for training and validation, loaded once a process."""
-    rows = [*load("train"), *load("validation")]
+    rows = [*training_rows(), *load("validation")]
     return Index(rows, embed_corpus([row.intent for row in rows]))
 
 
 @cache
 def training_index() -> Index:
-    """The index over the training split alone: what a yardstick may know."""
-    known, n = recorded_index(), len(load("train"))
+    """The index over the training rows alone: what a yardstick may know."""
+    known, n = recorded_index(), len(training_rows())
     return Index(known.rows[:n], known.vectors[:n])
 
 

@@ -6,7 +6,7 @@ one hidden layer, parallel heads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from student import adapter, minilm
+from student.dataset import Row
 from student.heads import OUTPUTS
 from student.model import prepare
 from student.packing import SCALE, Tensors, quantise
@@ -66,6 +67,9 @@ def load_encoder(base: str, dropout: float = 0.1) -> nn.Module:
     return encoder
 
 
+CALIBRATION = 1500  # requests that tell which errors of an adapter matter
+
+
 class Texts:
     """Requests as token ids, ready to be padded into batches."""
 
@@ -100,21 +104,42 @@ class Texts:
         return batches
 
 
-@torch.inference_mode()
+def calibration_texts(base: str, rows: Sequence[Row]) -> Texts:
+    """Some of the rows' intents, evenly spread."""
+    return Texts(base, [row.intent for row in rows[:: 1 + len(rows) // CALIBRATION]])
+
+
 def predict(network: nn.Module, texts: Texts, batch: int = 128, half: bool = True) -> NDArray[np.float64]:
     """Raw outputs (n, 66) of all texts, in their order."""
+    return _batched(lambda ids, mask: network(ids, mask)[0], network, texts, batch, half).astype(np.float64)
+
+
+def vectors(network: StudentNetwork, texts: Texts, batch: int = 128, half: bool = True) -> NDArray[np.float32]:
+    """Unit vectors (n, width) of all texts, in their order."""
+    return _batched(network.pool, network, texts, batch, half)
+
+
+@torch.inference_mode()
+def _batched(
+    ask: Callable[[Tensor, Tensor], Tensor], network: nn.Module, texts: Texts, batch: int, half: bool
+) -> NDArray[np.float32]:
+    """What `ask` says of ids and mask, for all texts in batches of like length."""
     device = next(network.parameters()).device
     network.eval()
-    outputs = np.zeros((len(texts), OUTPUTS))
-    for which in texts.by_length(np.arange(len(texts)), batch, pool=len(texts)):
+    order = texts.by_length(np.arange(len(texts)), batch, pool=len(texts))
+    answers = []
+    for which in order:
         ids, mask = (t.to(device) for t in texts.batch(which))
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            outputs[which] = network(ids, mask)[0].cpu().numpy()
+            answers.append(ask(ids, mask).float().cpu().numpy())
     network.train()
-    return outputs
+    joined = np.concatenate(answers)
+    result = np.empty_like(joined)
+    result[np.concatenate(order)] = joined
+    return result
 
 
-def moments(network: nn.Module, texts: Texts) -> dict[str, NDArray[np.float64]]:
+def moments(network: StudentNetwork, texts: Texts) -> dict[str, NDArray[np.float64]]:
     """Sums of the products of what the encoder's matrices (m, n) read in these texts, (n, n) each."""
     sums: dict[str, Tensor] = {}
 
@@ -133,20 +158,37 @@ def moments(network: nn.Module, texts: Texts) -> dict[str, NDArray[np.float64]]:
     return {f"{name.removeprefix('encoder.')}.weight": total.double().numpy() for name, total in sums.items()}
 
 
-def export(network: StudentNetwork, base: Path | None, texts: Texts) -> Tensors:
-    """A trained BERT-class network's tensors as `student.model` reads them: matrices in 8 bits.
+@torch.no_grad()
+def round_to_adapter(network: StudentNetwork, base: Path, texts: Texts) -> None:
+    """Give an MPNet-class network's matrices the values that an adapter on `base`, its folder, can keep.
 
-    An MPNet-class one becomes an adapter on `base`, its folder, true to `texts` (see `student.adapter`).
+    What the layers make of `texts` stays as it was as nearly as possible (see `student.packing.ternary`).
     """
+    found = adapter.rounded(_tensors(network), load_file(base / "model.safetensors"), moments(network, texts))
+    for name, values in found.items():
+        network.encoder.get_parameter(name).copy_(torch.from_numpy(values))
+
+
+def _tensors(network: StudentNetwork) -> Tensors:
+    """What is served of a network, under the encoder's own names."""
     tensors: Tensors = {}
     for key, tensor in network.state_dict().items():
         name = key.removeprefix("encoder.")
         if not name.startswith(("pooler.", "words.")) and not name.endswith("position_ids"):
             tensors[name] = tensor.detach().float().cpu().numpy()
+    return tensors
+
+
+def export(network: StudentNetwork, base: Path | None) -> Tensors:
+    """A trained BERT-class network's tensors as `student.model` reads them: matrices in 8 bits.
+
+    An MPNet-class one, its matrices rounded, becomes an adapter on `base`, its folder (see `student.adapter`).
+    """
+    tensors = _tensors(network)
     positions = minilm.MAX_TOKENS + (adapter.FIRST_POSITION if base else 0)
     tensors[minilm.POSITIONS] = tensors[minilm.POSITIONS][:positions]
     if base:
-        tensors = adapter.changes(tensors, load_file(base / "model.safetensors"), moments(network, texts))
+        tensors = adapter.changes(tensors, load_file(base / "model.safetensors"))
     exported = dict(tensors)
     for name, values in tensors.items():
         if values.ndim == 2 and values.dtype == np.float32 and name != adapter.BIAS:

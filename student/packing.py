@@ -81,6 +81,12 @@ def ternary(change: Floats, moments: NDArray[np.float64]) -> tuple[NDArray[np.in
     return signs, scale
 
 
+def signs_of(change: Floats) -> tuple[NDArray[np.int8], Floats]:
+    """Signs and row scales of a change that holds nothing else: -scale, 0 or scale in each row."""
+    scale = np.maximum(np.abs(change).max(axis=1), np.float32(1e-12))
+    return np.round(change / scale[:, None]).astype(np.int8), scale
+
+
 def _scales(change: Floats) -> Floats:
     """(rows,) the scales with which -1, 0, 1 come nearest to each row."""
     size = np.abs(change)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from editor.errors import UserError
 from editor.planner import Answer, Neighbour, Planner
 from editor.tools import ADJUST_PARAMETERS, SELECTIVE_PARAMETERS, Edit, Filter, limits
-from student.dataset import Row, load, normalise
+from student.dataset import Row, load, normalise, training_rows
 from student.metrics import Vectors
 from student.neighbours import Index, recorded_index, training_index
 
@@ -50,7 +50,7 @@ class ConstantPlanner:
 
     @cached_property
     def _edit(self) -> Edit:
-        vectors = Vectors.of([row.edit for row in load("train")])
+        vectors = Vectors.of([row.edit for row in training_rows()])
         adjust, selective = shorter_way(vectors.values).mean(axis=0), vectors.selective.mean(axis=0) * 100
         names, counts = np.unique(vectors.preset[vectors.preset != ""], return_counts=True)
         intensity = vectors.intensity[vectors.used[:, 2]].mean()
@@ -218,7 +218,7 @@ _LOADERS: dict[str, Callable[[], Planner]] = {
     "knn": lambda: KnnPlanner(training_index()),
     "nearest": lambda: NearestPlanner(training_index()),
     "constant": ConstantPlanner,
-    "recorded": lambda: RecordedPlanner([*load("train"), *load("validation")], recorded_index),
+    "recorded": lambda: RecordedPlanner([*training_rows(), *load("validation")], recorded_index),
 }
 PLANNERS = tuple(_LOADERS)
 

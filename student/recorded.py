@@ -8,7 +8,7 @@ Presets are not: the network alone chooses better. Constants tuned on validation
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from editor.planner import Neighbour
 from student import dataset, heads
 from student.dataset import Row
 from student.examples import Targets
-from student.model import FastModel, prepare
 
 Floats = NDArray[np.float32]
 
@@ -42,11 +41,11 @@ class Index:
     selective: NDArray[np.int8]  # (rows, 12) unit vectors
 
     @classmethod
-    def of(cls, model: FastModel, rows: Sequence[Row]) -> Index:
-        """The index of some rows."""
+    def of(cls, rows: Sequence[Row], encode: Callable[[Sequence[str]], Floats]) -> Index:
+        """The index of some rows; `encode` gives texts' unit vectors (n, width) in the student's space."""
         texts = [(row.intent, i) for i, row in enumerate(rows)]
         texts += [(row.similar, i) for i, row in enumerate(rows) if row.similar]
-        vectors = model.encode_many([prepare(text) for text, _ in texts])
+        vectors = encode([text for text, _ in texts])
         mean = vectors[: len(rows)].mean(axis=0)
         _, axes = np.linalg.eigh(np.cov((vectors[: len(rows)] - mean).T))
         projection = axes[:, ::-1][:, :DIMENSIONS].astype(np.float32)
@@ -83,8 +82,7 @@ class Recorded:
         """From a weights folder and the corpus beside it."""
         with np.load(folder / INDEX_FILE, allow_pickle=False) as data:
             index = Index(**{name: data[name] for name in Index.__dataclass_fields__})
-        with (dataset.DATA / "train.jsonl").open(encoding="utf-8") as file:
-            rows = [json.loads(line) for _, line in zip(index.used, file, strict=False)]
+        rows = [json.loads(line) for _, line in zip(index.used, dataset.filed_lines(), strict=False)]
         return cls(index, [(str(row["intent"]), str(row.get("why") or "")) for row in rows])
 
     def similarities(self, vector: Floats) -> Floats:

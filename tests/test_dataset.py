@@ -5,7 +5,17 @@ import pytest
 
 from editor.tools import PRESETS, Edit
 from student import dataset
-from student.dataset import DatasetError, Row, faults, load, main, normalise, read_rows, write_rows
+from student.dataset import (
+    DatasetError,
+    Row,
+    faults,
+    load,
+    main,
+    normalise,
+    read_rows,
+    training_rows,
+    write_rows,
+)
 
 ROW = {
     "intent": "Golden Hour!",
@@ -60,6 +70,14 @@ def test_nothing_leaks():
     held_out = {normalise(row.intent) for row in [*validation, *test]}
     assert not [row for row in train if normalise(row.intent) in held_out]
     assert not [row for row in train if row.similar and normalise(row.similar) in held_out]
+
+
+def test_added_rows_are_for_training_alone_and_touch_nothing_held_out():
+    train, added = load("train"), load("added")
+    assert training_rows() == [*train, *added]
+    assert faults([*train, *load("validation"), *added], load("test")) == []
+    held_out = {normalise(row.intent) for row in [*load("validation"), *load("test")]}
+    assert not held_out & {normalise(text) for row in added for text in (row.intent, row.similar or "")}
 
 
 def test_faults_finds_planted_ones():

@@ -36,9 +36,9 @@ def run(tmp_path, monkeypatch):
     data = tmp_path / "data"
     data.mkdir()
     rows = [Row(f"{row.intent} {i}", row.why, row.edit, row.similar, "test") for i, row in enumerate(ROWS)]
-    dataset.write_rows(rows, data / "train.jsonl")
-    for module in (dataset, export):
-        monkeypatch.setattr(module, "DATA", data)
+    dataset.write_rows(rows[:12], data / "train.jsonl")
+    dataset.write_rows(rows[12:], data / "added.jsonl")
+    monkeypatch.setattr(dataset, "DATA", data)
     monkeypatch.setattr(export, "load", lambda split: rows[:5])
     return folder
 
@@ -79,7 +79,8 @@ def test_a_recorded_request_pulls_the_answer_towards_its_edit(run, tmp_path):
     export.write_weights(run, tmp_path / "weights")
     model = FastModel(tmp_path / "weights")
     edit = Edit.from_dict({"adjust": {"contrast": 30}})
-    index = Index.of(model, [Row("golden hour", "", edit, None, "test"), Row("no blur", "", Edit(), None, "test")])
+    rows = [Row("golden hour", "", edit, None, "test"), Row("no blur", "", Edit(), None, "test")]
+    index = Index.of(rows, model.encode_many)
     recorded = Recorded(index, [("golden hour", ""), ("no blur", "")])
     outputs = model.outputs("golden hour")
     near = np.array([1.0, 0.0], np.float32)
@@ -97,7 +98,7 @@ def test_a_recorded_request_pulls_the_answer_towards_its_edit(run, tmp_path):
 def test_an_index_keeps_the_rows_it_is_told_to(run, tmp_path):
     export.write_weights(run, tmp_path / "weights")
     model = FastModel(tmp_path / "weights")
-    whole = Index.of(model, ROWS[:6])
+    whole = Index.of(ROWS[:6], model.encode_many)
     some = whole.keeping(np.array([True, False, True, True, False, True]))
     assert np.array_equal(some.adjust, whole.adjust[[0, 2, 3, 5]])
     assert some.row.tolist() == [0, 1, 2, 3, 0, 1, 2, 3]  # intents, then similar texts

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from editor.database import open_database
 from editor.errors import UserError
 from editor.tools import Edit
-from student import dataset, export, flywheel
+from student import dataset, flywheel
 from student.dataset import Row, load, normalise, read_rows, write_rows
 from student.flywheel import Options, difference, promote, recommend, spin
 from student.metrics import Vectors, compare, edit_scores
@@ -40,9 +40,9 @@ def small_corpus(tmp_path, monkeypatch):
     data = tmp_path / "data"
     data.mkdir()
     write_rows(corpus_rows(range(70)), data / "train.jsonl")
+    write_rows(corpus_rows(range(70, 72)), data / "added.jsonl")
     write_rows(corpus_rows(range(200, 215)), data / "test.jsonl")
-    for module in (dataset, export):
-        monkeypatch.setattr(module, "DATA", data)
+    monkeypatch.setattr(dataset, "DATA", data)
     dataset._corpus.cache_clear()
     yield
     dataset._corpus.cache_clear()

@@ -11,7 +11,7 @@ from editor.errors import UserError
 from editor.folders import cache_folder
 from editor.tools import ADJUST_PARAMETERS, Edit
 from student import minilm
-from student.dataset import Row, load
+from student.dataset import Row, load, training_rows
 from student.neighbours import Index, embed_corpus
 from student.planners import (
     PLANNERS,
@@ -193,7 +193,7 @@ def test_the_recorded_teacher_answers_its_own_intents_and_labels_the_rest():
 
 def test_the_constant_planner_is_the_training_mean():
     edit, other = ConstantPlanner().plan("noir"), ConstantPlanner().plan("golden hour")
-    train = [r.edit for r in load("train")]
+    train = [r.edit for r in training_rows()]
     expected = np.mean([e.adjust.contrast if e.adjust else 0 for e in train])
     assert edit.adjust.contrast == pytest.approx(expected, abs=0.005)
     names = [e.filter.name for e in train if e.filter]
