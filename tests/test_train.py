@@ -6,16 +6,18 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from editor.tools import Edit
-from student import bases, examples, pool, synthetic, train
-from student.dataset import SPLITS, Row, load, normalise
-from student.examples import Targets
+from student import bases, examples, fast_task, pool, synthetic, train
+from student.dataset import SPLITS, Row, load, normalise, write_rows
+from student.examples import WORDS, Targets
 from student.fast_task import FastTask, add_options, depth, example_loss, with_soft, word_loss
 from student.heads import OUTPUTS
 from student.network import StudentNetwork, Texts, load_encoder
+from student.packing import signs_of
 from tests.test_model import EDITS, raw
-from tests.tiny import TEXTS, tiny_bert
+from tests.tiny import TEXTS, tiny_bert, tiny_mpnet
 
 ROWS = [
     Row(text, "warm low sun, long shadows", Edit.from_dict(EDITS[i % len(EDITS)]), f"{text} please", "test")
@@ -61,8 +63,6 @@ def test_training_learns_and_keeps_what_it_was_told(base, tmp_path):
 
 
 def test_a_killed_run_resumes_to_the_same_weights(base, tmp_path):
-    from safetensors.torch import load_file
-
     more = ("--dropout", "0", "--checkpoint-every", "3", "--evaluate-from", "1")
     whole = options(base, tmp_path / "whole", *more)
     train.fit(task(whole), whole)
@@ -88,6 +88,34 @@ def test_a_killed_run_resumes_to_the_same_weights(base, tmp_path):
     assert a.keys() == b.keys()
     for name in a:
         torch.testing.assert_close(a[name], b[name])
+
+
+def test_a_last_training_starts_from_the_mean_of_runs_and_leaves_the_rounded_matrices(tmp_path):
+    base = tiny_mpnet(tmp_path / "mpnet")
+    for seed, run in enumerate(("one", "two")):
+        torch.manual_seed(seed)
+        network = StudentNetwork(load_encoder(str(base)), WORDS)
+        for name, parameter in network.encoder.named_parameters():
+            if name.startswith("encoder.layer."):
+                parameter.data += 0.02 * torch.randn_like(parameter)
+        (tmp_path / run).mkdir()
+        save_file(network.state_dict(), tmp_path / run / "best.safetensors")
+    write_rows(ROWS, tmp_path / "rows.jsonl")
+    data = ("--rows", str(tmp_path / "rows.jsonl"), "--held-out", str(tmp_path / "rows.jsonl"))
+    o = options(base, tmp_path, *data, "--start", "one", "two", "--round", "--freeze-embeddings")
+    made = fast_task.task(o)
+    one, two = (load_file(tmp_path / run / "best.safetensors") for run in ("one", "two"))
+    torch.testing.assert_close(made.model.out.weight.data, (one["out.weight"] + two["out.weight"]) / 2)
+    train.fit(made, o)
+    best, whole = load_file(tmp_path / "run" / "best.safetensors"), load_file(base / "model.safetensors")
+    for name, values in best.items():
+        own = name.removeprefix("encoder.")
+        if own.startswith("encoder.layer.") and values.ndim == 2:
+            change = (values - whole[own]).numpy()
+            signs, scale = signs_of(change)
+            assert signs * scale[:, None] == pytest.approx(change, abs=1e-6)
+    bias = "encoder.encoder.layer.0.output.dense.bias"
+    assert not torch.equal(best[bias], (one[bias] + two[bias]) / 2)
 
 
 def test_learning_rate_rises_then_falls_to_two_percent():
