@@ -80,9 +80,9 @@ $(RUNS)/round4a/done $(RUNS)/round4b/done: $(RUNS)/soft4.npz
 $(RUNS)/round5a/done: OPTIONS := $(SLOW) --start round4a round4b --lr 1.2e-4 $(SOFT5) --seed 10
 $(RUNS)/round5b/done: OPTIONS := $(SLOW) --start round4a round4b --lr 1.6e-4 $(SOFT5) --seed 11
 $(RUNS)/round5a/done $(RUNS)/round5b/done: $(RUNS)/round4a/done $(RUNS)/round4b/done
-SOFT6 := --epochs 1 --warmup 0.03 --share 0.15 --soft $(RUNS)/soft4.npz $(SOFTER)
+SOFT6 := --epochs 1 --warmup 0.03 --share 0.1 --limit 12000 --soft $(RUNS)/soft4.npz $(SOFTER)
 $(RUNS)/round6/done: OPTIONS := --base mpnet --freeze-embeddings --start round5a round5b --round --layer-decay 1 \
-	--lr 3e-4 --head-lr 3e-4 $(SOFT6) --seed 12
+	--lr 2e-4 --head-lr 2e-4 $(SOFT6) --seed 12
 $(RUNS)/round6/done: $(RUNS)/round5a/done $(RUNS)/round5b/done
 
 # The generative student's base model, carried by a PyPI package whose own dependencies are not needed.

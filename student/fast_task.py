@@ -83,7 +83,8 @@ class FastTask:
             self.model.encoder.get_input_embeddings().weight.requires_grad_(False)  # type: ignore[operator]
         if o.round:
             for name, parameter in self.model.encoder.named_parameters():
-                parameter.requires_grad_(not (name.startswith("encoder.layer.") and parameter.ndim == 2))
+                if name.startswith("encoder.layer.") and parameter.ndim == 2:
+                    parameter.requires_grad_(False)
         layers = int(self.model.encoder.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
         groups = []
         for name, parameter in self.model.named_parameters():

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 GRID = np.arange(0.2, 0.81, 0.01)  # of thresholds
 SLACK = 0.002  # of Adjust's final
-STRENGTH = 0.93  # of the teacher's mean vector length: less look error, the rendered ratio near 0.9
+STRENGTH = 0.9  # of the teacher's mean vector length and intensity: less look error, the rendered ratio near 0.88
 
 
 def fit(outputs: Floats, teacher: Vectors) -> Decoding:
@@ -27,7 +27,7 @@ def fit(outputs: Floats, teacher: Vectors) -> Decoding:
 
 
 def _strengths(outputs: Floats, teacher: Vectors, decoding: Decoding) -> tuple[float, float, float]:
-    """Factors that bring the mean vector length to STRENGTH of the teacher's, and the intensity to all of it."""
+    """Factors that bring the mean vector lengths and the mean intensity to STRENGTH of the teacher's."""
     student = Vectors.of([heads.decode(row, decoding) for row in outputs])
     both = teacher.used & student.used
     lengths = [
@@ -37,7 +37,7 @@ def _strengths(outputs: Floats, teacher: Vectors, decoding: Decoding) -> tuple[f
         float(theirs[rows].mean() / ours[rows].mean()) if rows.any() else 1.0
         for theirs, ours, rows in zip(*lengths, both.T, strict=True)
     ]
-    return round(STRENGTH * ratios[0], 3), round(STRENGTH * ratios[1], 3), round(ratios[2], 3)
+    return round(STRENGTH * ratios[0], 3), round(STRENGTH * ratios[1], 3), round(STRENGTH * ratios[2], 3)
 
 
 def choose(outputs: Floats, teacher: Vectors) -> Decoding:

@@ -114,6 +114,8 @@ def test_a_last_training_starts_from_the_mean_of_runs_and_leaves_the_rounded_mat
             change = (values - whole[own]).numpy()
             signs, scale = signs_of(change)
             assert signs * scale[:, None] == pytest.approx(change, abs=1e-6)
+    words = "encoder.embeddings.word_embeddings.weight"
+    assert torch.equal(best[words], whole[words.removeprefix("encoder.")])
     bias = "encoder.encoder.layer.0.output.dense.bias"
     assert not torch.equal(best[bias], (one[bias] + two[bias]) / 2)
 
