@@ -104,9 +104,8 @@ def test_the_student_made_ready_answers_as_the_network_does(tuned):
     base, network, weights = tuned
     model = FastModel(weights)
     expected = predict(network, Texts(str(base), TEXTS), half=False)
-    assert np.stack([model.outputs(text) for text in TEXTS]) == pytest.approx(
-        expected, abs=0.02
-    )  # 8-bit heads and positions
+    answered = np.stack([model.outputs(text) for text in TEXTS])
+    assert answered == pytest.approx(expected, abs=0.02)  # heads and positions are in 8 bits
 
 
 def test_it_is_made_ready_once(tuned, monkeypatch):
