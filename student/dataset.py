@@ -72,10 +72,10 @@ def filed() -> list[Row]:
     return [row for name in FILED for row in read_rows(DATA / f"{name}.jsonl")]
 
 
-def filed_lines() -> Iterator[str]:
+def filed_lines() -> Iterator[bytes]:
     """The lines that hold those rows, unread."""
     for name in FILED:
-        with (DATA / f"{name}.jsonl").open(encoding="utf-8") as file:
+        with (DATA / f"{name}.jsonl").open("rb") as file:
             yield from file
 
 

@@ -22,10 +22,11 @@ from student import heads, metrics, tuning
 from student.dataset import Row, filed, load
 from student.distil import load_run
 from student.heads import Decoding
-from student.model import WEIGHTS, FastModel, prepare
+from student.model import WEIGHTS, FastModel
 from student.network import Texts, calibration_texts, export, round_to_adapter, save_tensors, vectors
 from student.packing import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE
 from student.recorded import Index, Recorded
+from student.tokens import prepare
 from student.train import RUNS
 
 
@@ -62,7 +63,7 @@ def write_weights(run: Path, folder: Path, twin: Path | None = None) -> dict[str
     rows = load("validation")
     held_out = {row.intent for row in rows}
     known = index.keeping(np.array([row.intent not in held_out for row in recorded]))
-    outputs = answers(model, Recorded(known, [("", "")] * len(recorded)), rows)
+    outputs = answers(model, Recorded(known, []), rows)
     teacher = metrics.Vectors.of([row.edit for row in rows])
     decoding = FastModel(twin).decoding if twin else tuning.fit(outputs, teacher)
     _write_config(folder, config | {"decoding": asdict(decoding)})
@@ -73,8 +74,8 @@ def answers(model: FastModel, recorded: Recorded, rows: Sequence[Row]) -> NDArra
     """Raw outputs (n, 66) as the planner decodes them."""
     outputs = []
     for row in rows:
-        vector = model.encode(prepare(row.intent))
-        outputs.append(recorded.mixed(model.outputs_of(vector), recorded.similarities(vector)))
+        vector, own = model.read(prepare(row.intent))
+        outputs.append(recorded.mixed(own, recorded.closest(vector)))
     return np.stack(outputs)
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from editor.planner import Answer
 from editor.tools import Edit
 from student import heads, requests
-from student.minilm import MAX_CHARACTERS
-from student.model import WEIGHTS, FastModel, prepare
+from student.model import WEIGHTS, FastModel
 from student.planners import EMPTY, NOT_COLOUR, rationale
 from student.recorded import Recorded
+from student.tokens import MAX_CHARACTERS, prepare
 
 CUT = "Only the first 400 characters of the request were read."
 UNSURE = "The student is unsure about this one; the nearest recorded requests may say it better."
@@ -51,15 +51,15 @@ class FastPlanner:
         text = prepare(prompt)
         if not any(c.isalnum() for c in text):
             return Answer(Edit(), self.name, version=self.model.name, message=EMPTY)
-        vector = self.model.encode(text)
-        similarities = self.recorded.similarities(vector)
-        outputs = self.recorded.mixed(self.model.outputs_of(vector), similarities)
+        vector, outputs = self.model.read(text)
+        found = self.recorded.closest(vector)
+        outputs = self.recorded.mixed(outputs, found)
         asked = requests.parse(text)
         edit = requests.apply(asked, heads.decode(outputs, self.model.decoding))
         confidence = heads.confidence(outputs, self.model.decoding)
         if asked.whole:
             confidence = dict.fromkeys(confidence, 1.0)  # nothing was guessed
-        neighbours = self.recorded.nearest(similarities)
+        neighbours = self.recorded.nearest(found)
         why, source = rationale(neighbours[0])
         message = CUT if len(prompt) > MAX_CHARACTERS else ""
         if edit.is_neutral:

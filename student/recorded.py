@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +20,14 @@ from editor.planner import Neighbour
 from student import dataset, heads
 from student.dataset import Row
 from student.examples import Targets
+from student.neighbours import largest
 
 Floats = NDArray[np.float32]
 
 INDEX_FILE = "neighbours.npz"
 DIMENSIONS = 64
 K, POWER = 20, 30  # neighbours, and the power of their cosine that weighs them
+SHOWN = 3  # recorded rows beside an answer; a row has two texts at most, so that K texts are enough
 DIRECTION_SHARE, USE_SHARE = 0.4, 0.3  # what the neighbours have to say beside the network
 
 
@@ -68,12 +71,19 @@ class Index:
         np.savez_compressed(folder / INDEX_FILE, **vars(self))
 
 
+class Closest(NamedTuple):
+    """The texts nearest to a request, best first, equally near ones in file order."""
+
+    texts: NDArray[np.int_]  # their numbers in the index
+    similarities: Floats  # cosines
+
+
 class Recorded:
     """An index ready for questions."""
 
-    def __init__(self, index: Index, rows: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, index: Index, lines: Sequence[bytes]) -> None:
         self._index = index
-        self._rows = rows  # intent and rationale of each row
+        self._lines = lines  # JSON of each row, read when it is asked for
         vectors = index.vectors.astype(np.float32)
         self._vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
@@ -82,8 +92,7 @@ class Recorded:
         """From a weights folder and the corpus beside it."""
         with np.load(folder / INDEX_FILE, allow_pickle=False) as data:
             index = Index(**{name: data[name] for name in Index.__dataclass_fields__})
-        rows = [json.loads(line) for _, line in zip(index.used, dataset.filed_lines(), strict=False)]
-        return cls(index, [(str(row["intent"]), str(row.get("why") or "")) for row in rows])
+        return cls(index, [line for _, line in zip(index.used, dataset.filed_lines(), strict=False)])
 
     def similarities(self, vector: Floats) -> Floats:
         """Cosine of a request's vector (width,) with every text, (texts,)."""
@@ -91,20 +100,28 @@ class Recorded:
         # einsum adds in one fixed order, whatever the number of threads
         return np.einsum("nd,d->n", self._vectors, query / max(float(np.linalg.norm(query)), 1e-9))
 
-    def nearest(self, similarities: Floats, k: int = 3) -> tuple[Neighbour, ...]:
-        """The k recorded rows with the most similar text, best first."""
-        best: dict[int, float] = {}
-        for i in np.argsort(-similarities, kind="stable")[: 2 * k]:  # a row has two texts at most
-            best.setdefault(int(self._index.row[i]), float(similarities[i]))
-        rows = list(best.items())[:k]
-        return tuple(Neighbour(self._rows[row][0], round(s, 4), self._rows[row][1]) for row, s in rows)
+    def closest(self, vector: Floats) -> Closest:
+        """The K texts nearest to a request's vector (width,)."""
+        similarities = self.similarities(vector)
+        order = largest(similarities, K)
+        return Closest(order, similarities[order])
 
-    def mixed(self, outputs: NDArray[np.float64], similarities: Floats) -> NDArray[np.float64]:
+    def nearest(self, found: Closest) -> tuple[Neighbour, ...]:
+        """The recorded rows with the most similar text, best first."""
+        best: dict[int, float] = {}
+        for row, similarity in zip(self._index.row[found.texts], found.similarities, strict=True):
+            best.setdefault(int(row), float(similarity))
+        return tuple(self._neighbour(row, similarity) for row, similarity in list(best.items())[:SHOWN])
+
+    def _neighbour(self, row: int, similarity: float) -> Neighbour:
+        asked = json.loads(self._lines[row])
+        return Neighbour(str(asked["intent"]), round(similarity, 4), str(asked.get("why") or ""))
+
+    def mixed(self, outputs: NDArray[np.float64], found: Closest) -> NDArray[np.float64]:
         """Raw outputs (66,) with the neighbours' tool use and directions mixed in."""
-        order = np.argsort(-similarities, kind="stable")[:K]
-        weights = np.clip(similarities[order].astype(float), 1e-3, 1) ** POWER
+        weights = np.clip(found.similarities.astype(float), 1e-3, 1) ** POWER
         weights /= weights.sum()
-        rows = self._index.row[order]
+        rows = self._index.row[found.texts]
         result = outputs.copy()
         use = heads.sigmoid(outputs[heads.USE])
         use[:2] += USE_SHARE * (weights @ (self._index.used[rows] / 127) - use[:2])

@@ -34,8 +34,8 @@ from transformers.masking_utils import sdpa_mask
 from editor.errors import UserError
 from editor.tools import TOOLS, Edit, ToolName
 from student.grammar import PIECES, grammar
-from student.model import prepare
 from student.prompts import student_prompt
+from student.tokens import prepare
 
 MAX_TOKENS = 64  # of a request; what follows does not change the look asked for
 Request = tuple[ToolName, list[int]]  # a tool and the tokens that follow its prompt's shared part

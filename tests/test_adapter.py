@@ -9,7 +9,7 @@ import torch
 from safetensors.numpy import load_file
 
 from editor.errors import UserError
-from student import adapter, bases, packing
+from student import adapter, bases, packing, ready
 from student.model import FastModel
 from student.network import (
     StudentNetwork,
@@ -117,9 +117,9 @@ def test_the_student_made_ready_answers_as_the_network_does(tuned):
 
 def test_it_is_made_ready_once(tuned, monkeypatch):
     weights = tuned[2]
-    first = adapter.prepare(weights)
+    first = ready.prepare(weights)
     monkeypatch.setattr(bases, "opened", lambda name: pytest.fail("opened again"))
-    assert adapter.prepare(weights) == first
+    assert ready.prepare(weights) == first
 
 
 def test_moments_are_sums_of_the_inputs_products(tuned):

@@ -16,7 +16,7 @@ from student.fast import FastPlanner
 from student.metrics import adjust_vector
 from student.model import FastModel
 from student.network import StudentNetwork, Texts, load_encoder, predict
-from student.recorded import DIRECTION_SHARE, USE_SHARE, Index, Recorded
+from student.recorded import DIRECTION_SHARE, USE_SHARE, Closest, Index, Recorded
 from tests.test_train import ROWS
 from tests.tiny import TEXTS, tiny_bert
 
@@ -41,6 +41,11 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setattr(dataset, "DATA", data)
     monkeypatch.setattr(export, "load", lambda split: rows[:5])
     return folder
+
+
+def vectors_of(model):
+    """Texts to unit vectors (n, width), as an index wants them."""
+    return lambda texts: np.stack([model.read(text)[0] for text in texts])
 
 
 def test_exported_folder_serves(run, tmp_path):
@@ -68,7 +73,7 @@ def test_constants_can_come_from_a_twin(run, tmp_path):
 def test_neighbours_are_found_by_intent_or_similar_text(run, tmp_path):
     export.write_weights(run, tmp_path / "weights")
     model, recorded = FastModel(tmp_path / "weights"), Recorded.load(tmp_path / "weights")
-    found = recorded.nearest(recorded.similarities(model.encode("golden hour 0")))
+    found = recorded.nearest(recorded.closest(model.read("golden hour 0")[0]))
     assert found[0].intent == "golden hour 0"
     assert len({n.intent for n in found}) == 3
     assert found[0].similarity >= found[1].similarity >= found[2].similarity
@@ -80,10 +85,9 @@ def test_a_recorded_request_pulls_the_answer_towards_its_edit(run, tmp_path):
     model = FastModel(tmp_path / "weights")
     edit = Edit.from_dict({"adjust": {"contrast": 30}})
     rows = [Row("golden hour", "", edit, None, "test"), Row("no blur", "", Edit(), None, "test")]
-    index = Index.of(rows, model.encode_many)
-    recorded = Recorded(index, [("golden hour", ""), ("no blur", "")])
+    recorded = Recorded(Index.of(rows, vectors_of(model)), [])
     outputs = model.outputs("golden hour")
-    near = np.array([1.0, 0.0], np.float32)
+    near = Closest(np.array([0, 1]), np.array([1.0, 0.0], np.float32))
     mixed = recorded.mixed(outputs, near)
     use = special.expit(outputs[0])
     assert special.expit(mixed[0]) == pytest.approx((1 - USE_SHARE) * use + USE_SHARE, abs=1e-6)
@@ -98,7 +102,7 @@ def test_a_recorded_request_pulls_the_answer_towards_its_edit(run, tmp_path):
 def test_an_index_keeps_the_rows_it_is_told_to(run, tmp_path):
     export.write_weights(run, tmp_path / "weights")
     model = FastModel(tmp_path / "weights")
-    whole = Index.of(ROWS[:6], model.encode_many)
+    whole = Index.of(ROWS[:6], vectors_of(model))
     some = whole.keeping(np.array([True, False, True, True, False, True]))
     assert np.array_equal(some.adjust, whole.adjust[[0, 2, 3, 5]])
     assert some.row.tolist() == [0, 1, 2, 3, 0, 1, 2, 3]  # intents, then similar texts

@@ -1,21 +1,26 @@
-"""The student's outputs, their decoding and calibration, and the NumPy forward pass against transformers."""
+"""The student's outputs, their decoding and calibration, and the student made ready against transformers."""
 
+import errno
 import json
+import os
+import shutil
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from scipy import special
 
 from editor.errors import UserError
 from editor.tools import Edit
-from student import heads, minilm, tuning
+from student import heads, ready, tuning
 from student.examples import Targets
 from student.heads import Decoding
 from student.metrics import Vectors
-from student.model import FastModel, prepare
+from student.model import FastModel
 from student.network import StudentNetwork, Texts, export, predict, save_tensors
 from student.packing import SCALE, dequantise, quantise
+from student.tokens import MAX_CHARACTERS, prepare
 from tests.tiny import TEXTS, tiny_bert
 
 torch.set_num_threads(1)  # tiny matrices: a second thread only waits
@@ -152,7 +157,7 @@ def test_strengths_bring_lengths_to_the_wanted_share_of_the_teachers():
 def test_preparing_cuts_folds_and_spells():
     assert prepare("  ｇｏｌｄ\n hour ") == "gold hour"
     assert prepare("🔥") == "fire"
-    assert len(prepare("a" * 100_000)) == minilm.MAX_CHARACTERS
+    assert len(prepare("a" * 100_000)) == MAX_CHARACTERS
     assert prepare("\ud800warm") == "?warm"
 
 
@@ -180,7 +185,7 @@ def tiny(tmp_path_factory):
     return base, network, weights
 
 
-def test_numpy_forward_pass_equals_the_torch_network(tiny):
+def test_the_student_made_ready_equals_the_torch_network(tiny):
     base, network, weights = tiny
     expected = predict(network, Texts(str(base), TEXTS), half=False)
     model = FastModel(weights)
@@ -189,6 +194,34 @@ def test_numpy_forward_pass_equals_the_torch_network(tiny):
 
 def test_weights_remember_their_decoding(tiny):
     assert FastModel(tiny[2]).decoding.thresholds == (0.4, 0.5, 0.6)
+
+
+def test_what_is_made_ready_is_named_by_all_it_depends_on(tiny, tmp_path, monkeypatch):
+    weights = tmp_path / "weights"
+    shutil.copytree(tiny[2], weights)
+    config = json.loads((weights / "config.json").read_text())
+    names = [ready.prepare(weights).name]
+    for change in ({"decoding": {}}, {"epsilon": 1e-5}):
+        (weights / "config.json").write_text(json.dumps(config | change))
+        names.append(ready.prepare(weights).name)
+    with monkeypatch.context() as patch:
+        patch.setattr(ready, "FORM", ready.FORM + 1)
+        names.append(ready.prepare(weights).name)
+    (weights / "tokenizer.json").write_text((weights / "tokenizer.json").read_text() + "\n")
+    names.append(ready.prepare(weights).name)
+    assert names[0] == names[1]  # decoding happens outside the graph
+    assert len(set(names)) == 4
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tiny, user_home, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(onnx, "save", full)
+    before = set((user_home / "cache" / "students").iterdir())
+    with pytest.raises(UserError, match=r"could not be made ready in .*: No space left on device"):
+        FastModel(tiny[2])
+    assert set((user_home / "cache" / "students").iterdir()) == before
 
 
 def test_missing_weights_are_one_plain_sentence(tmp_path):

@@ -24,6 +24,7 @@ from student.planners import (
     odd,
     shorter_way,
 )
+from student.tokens import spell_emoji
 
 PROMPTS = ["golden hour", "🔥", "make it look like a rainy night in tokyo", "ночной город", "lo-fi   VHS!!", "a" * 300]
 ODD = ["", "   ", "?!…", "asdf", "x" * 10_000, "\ud83d", "\0", "🏳️‍🌈" * 400, "add a dog", "'; DROP TABLE users; --"]
@@ -58,7 +59,7 @@ def test_the_encoder_agrees_with_transformers(monkeypatch):
     folder = minilm.weights_folder()
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
     for prompt in PROMPTS:
-        batch = tokenizer([minilm.spell_emoji(prompt)], truncation=True, max_length=64, return_tensors="pt")
+        batch = tokenizer([spell_emoji(prompt)], truncation=True, max_length=64, return_tensors="pt")
         with torch.no_grad():
             expected = torch.nn.functional.normalize(model(**batch).last_hidden_state.mean(1)).numpy()[0]
         np.testing.assert_allclose(minilm.encoder().encode(prompt), expected, atol=2e-6)
