@@ -25,6 +25,7 @@ from editor.tools import TOOLS
 from student import examples, heads, metrics
 from student.dataset import Row, load, read_rows, training_rows
 from student.examples import Examples, Targets
+from student.look_loss import look_loss
 from student.network import StudentNetwork, Texts, calibration_texts, load_encoder, predict, round_to_adapter
 from student.tuning import choose
 
@@ -43,6 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--synthetic", type=float, default=0.5, help="weight of made-up rows (0: none)")
     add("--share", type=float, default=0.5, help="share of all texts but the intents in an epoch")
     add("--smoothing", type=float, default=0.1, help="label smoothing of the preset")
+    add("--look", type=float, default=0.0, help="weight of the expected look error")
     add("--words", type=float, default=0.0, help="weight of the second lesson, the rationale's words")
     add("--soft", type=Path, nargs="*", default=[], help="files of texts with other students' outputs")
     add("--soft-share", type=float, default=0.5, help="share of the soft targets where a text has both kinds")
@@ -105,7 +107,10 @@ class FastTask:
         ids, mask = (t.to(device) for t in self.texts.batch(batch))
         weights = self.weights[batch].to(device)
         outputs, words = model(ids, mask)
-        losses = example_loss(outputs, [t[batch].to(device) for t in self.targets], self.options.smoothing)
+        targets = [t[batch].to(device) for t in self.targets]
+        losses = example_loss(outputs, targets, self.options.smoothing)
+        if self.options.look:
+            losses = losses + self.options.look * look_loss(outputs, targets)
         if self.options.words:
             losses = losses + self.options.words * word_loss(words, self.words[batch].to(device))
         return (losses * weights).sum() / weights.sum()
