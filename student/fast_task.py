@@ -147,9 +147,12 @@ def task(options: argparse.Namespace) -> FastTask:
 
 
 def mean_weights(files: Sequence[Path]) -> dict[str, Tensor]:
-    """The mean of several runs' tensors: runs from one start lie in one valley (Wortsman et al. 2022, model soups)."""
+    """The mean of several runs' tensors: runs from one start lie in one valley (Wortsman et al. 2022, model soups).
+
+    In double precision, so that what all share stays what it is.
+    """
     runs = [load_file(file) for file in files]
-    return {name: torch.stack([run[name].float() for run in runs]).mean(0).to(t.dtype) for name, t in runs[0].items()}
+    return {name: torch.stack([run[name].double() for run in runs]).mean(0).to(t.dtype) for name, t in runs[0].items()}
 
 
 def with_soft(own: Examples, texts: list[str], soft: Targets, share: float) -> Examples:

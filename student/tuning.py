@@ -33,11 +33,11 @@ def _strengths(outputs: Floats, teacher: Vectors, decoding: Decoding) -> tuple[f
     lengths = [
         (np.linalg.norm(v.adjust, axis=1), np.linalg.norm(v.selective, axis=1), v.intensity) for v in (teacher, student)
     ]
-    ratios = [
-        float(theirs[rows].mean() / ours[rows].mean()) if rows.any() else 1.0
+    adjust, selective, intensity = (
+        round(STRENGTH * float(theirs[rows].mean() / ours[rows].mean()), 3) if rows.any() else STRENGTH
         for theirs, ours, rows in zip(*lengths, both.T, strict=True)
-    ]
-    return round(STRENGTH * ratios[0], 3), round(STRENGTH * ratios[1], 3), round(STRENGTH * ratios[2], 3)
+    )
+    return adjust, selective, intensity
 
 
 def choose(outputs: Floats, teacher: Vectors) -> Decoding:

@@ -120,6 +120,16 @@ def test_a_last_training_starts_from_the_mean_of_runs_and_leaves_the_rounded_mat
     assert not torch.equal(best[bias], (one[bias] + two[bias]) / 2)
 
 
+def test_the_mean_of_runs_leaves_what_they_share(tmp_path):
+    shared = torch.rand(1000, generator=torch.Generator().manual_seed(0))
+    files = [tmp_path / f"{i}.safetensors" for i in range(3)]
+    for i, file in enumerate(files):
+        save_file({"shared": shared, "own": torch.tensor([float(i)])}, file)
+    mean = fast_task.mean_weights(files)
+    assert torch.equal(mean["shared"], shared)
+    assert mean["own"].item() == 1
+
+
 def test_learning_rate_rises_then_falls_to_two_percent():
     factors = [train.schedule(step, 100, 0.1) for step in range(101)]
     assert factors[0] == pytest.approx(0.1, abs=0.01)
