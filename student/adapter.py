@@ -59,22 +59,19 @@ def _is_matrix(name: str, values: NDArray[np.float32]) -> bool:
 
 def served(stored: Tensors, base: Tensors) -> Tensors:
     """An adapter's file on its base's: the tensors to serve, float32, under BERT's names."""
-    signs = {name: values for name, values in stored.items() if name.endswith(SIGNS)}
-    rest = packing.dequantise({name: values for name, values in stored.items() if name not in signs})
-    return bert_names(merged(signs | rest, base), MAX_TOKENS)
+    return bert_names(merged(stored, base), MAX_TOKENS)
 
 
 def merged(stored: Tensors, base: Tensors) -> Tensors:
-    """The encoder's tensors again, float32: the base's with the changes added."""
+    """The encoder's tensors again, float32: the base's with the changes added, 8-bit ones dequantised."""
+    signs = {name: values for name, values in stored.items() if name.endswith(SIGNS)}
+    rest = packing.dequantise({name: values for name, values in stored.items() if name not in signs})
     tensors: Tensors = {minilm.WORDS: base[minilm.WORDS]}
-    for name, values in stored.items():
-        if name.endswith(SIGNS):
-            whole = name.removesuffix(SIGNS)
-            signs = packing.unpack(values, base[whole].shape[1])
-            tensors[whole] = base[whole] + signs * stored[whole + STEP][:, None]
-        elif not name.endswith(STEP):
-            tensors[name] = values
-    return tensors
+    for name, packed in signs.items():
+        whole = name.removesuffix(SIGNS)
+        change = packing.unpack(packed, base[whole].shape[1]) * rest.pop(whole + STEP)[:, None]
+        tensors[whole] = base[whole] + change
+    return tensors | rest
 
 
 def bert_names(tensors: Tensors, tokens: int) -> Tensors:

@@ -44,7 +44,6 @@ OUTPUTS = INTENSITY + 1
 _LINEAR = [p for p in ADJUST_PARAMETERS if p != "hue"]
 _LIMITS = np.array([limits(p) for p in _LINEAR])  # (13, 2)
 _HALF_WIDTHS = (_LIMITS[:, 1] - _LIMITS[:, 0]) / 2
-LINEAR_LOWS = dict(zip(_LINEAR, _LIMITS[:, 0].tolist(), strict=True))  # the least value of each but hue
 LOG_LENGTHS = -5.0, 1.5  # of vectors, least and most
 _HUE_FLOOR = 0.13  # length of the hue part below which hue stays neutral: sin(15°/2)
 

@@ -17,12 +17,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from editor.presets import Presets
-from editor.tools import COLORS, Adjust, Edit, Filter, SelectiveAdjust
+from editor.tools import ADJUST_PARAMETERS, COLORS, Adjust, Edit, Filter, SelectiveAdjust, limits
 from student import heads, look
 from student.metrics import adjust_vector, selective_vector
 
 Floats = NDArray[np.float64]
 
+SIZES = [part.stop - part.start for part in (heads.ADJUST, heads.SELECTIVE, heads.PRESET)]
 STEP = 20.0  # of a value, percent: a usual one
 TURNS = 15.0, 345.0, 30.0, 330.0  # degrees of hue
 INTENSITY = 70.0
@@ -46,8 +47,9 @@ def factor() -> Tensor:
 
 
 def _adjusts() -> list[Edit]:
-    both = [Adjust(**{p: sign * STEP}) for p, low in heads.LINEAR_LOWS.items() for sign in (1, -1) if sign > 0 or low]
-    return [Edit(adjust=a) for a in [*both, *(Adjust(hue=turn) for turn in TURNS)]]
+    linear = [p for p in ADJUST_PARAMETERS if p != "hue"]
+    steps = [(p, sign * STEP) for p in linear for sign in (1, -1) if sign > 0 or limits(p)[0] < 0]
+    return [Edit(adjust=Adjust(**{p: value})) for p, value in [*steps, *(("hue", turn) for turn in TURNS)]]
 
 
 def _selectives() -> list[Edit]:
@@ -68,7 +70,7 @@ def look_loss(outputs: Tensor, targets: Sequence[Tensor]) -> Tensor:
     by losses of their own, not by this one). 0 where the teacher uses no tool.
     """
     use, adjust, adjust_length, selective, selective_length, preset, intensity = targets
-    of_adjust, of_selective, of_preset = factor().to(outputs.device).split((15, 12, len(heads.PRESET_NAMES)))
+    of_adjust, of_selective, of_preset = factor().to(outputs.device).split(SIZES)
     wanted = (
         adjust * adjust_length.exp()[:, None] @ of_adjust
         + selective * selective_length.exp()[:, None] @ of_selective

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,7 +93,7 @@ class Recorded:
         """From a weights folder and the corpus beside it."""
         with np.load(folder / INDEX_FILE, allow_pickle=False) as data:
             index = Index(**{name: data[name] for name in Index.__dataclass_fields__})
-        return cls(index, [line for _, line in zip(index.used, dataset.filed_lines(), strict=False)])
+        return cls(index, list(islice(dataset.filed_lines(), len(index.used))))
 
     def similarities(self, vector: Floats) -> Floats:
         """Cosine of a request's vector (width,) with every text, (texts,)."""

@@ -105,10 +105,8 @@ def test_the_student_made_ready_answers_as_the_network_does(tuned):
     base, network, weights = tuned
     model = FastModel(weights)
     stored = load_file(weights / "student.safetensors")
-    signs = {name: values for name, values in stored.items() if name.endswith(packing.SIGNS)}
-    rest = packing.dequantise({name: values for name, values in stored.items() if name not in signs})
     state = network.state_dict()
-    for name, values in adapter.merged(signs | rest, load_file(base / "model.safetensors")).items():
+    for name, values in adapter.merged(stored, load_file(base / "model.safetensors")).items():
         name = name if name in state else f"encoder.{name}"  # noqa: PLW2901
         state[name][: len(values)].copy_(torch.from_numpy(values))
     expected = predict(network, Texts(str(base), TEXTS), half=False)
