@@ -23,6 +23,7 @@ from student.packing import Tensors
 Floats = NDArray[np.float32]
 
 BLOCK = 32  # numbers of a row that share a scale
+LEVEL = 4  # of the products' accuracy: 8-bit inputs (1: float32)
 ZERO = 128  # what stands for 0 in the operator's unsigned numbers
 OWN = "com.microsoft"  # the domain of ONNX Runtime's own operators
 VERSIONS = {"": 21, OWN: 1}  # of the operators
@@ -114,7 +115,7 @@ class _Graph:
         rows, n = self._tensors[f"{name}.weight"].shape
         numbers, scale = in_blocks(self._tensors[f"{name}.weight"])
         kept = self._constant(f"{name}.numbers", numbers), self._constant(f"{name}.scale", scale.ravel())
-        sizes = {"K": n, "N": rows, "bits": 8, "block_size": BLOCK, "accuracy_level": 4}
+        sizes = {"K": n, "N": rows, "bits": 8, "block_size": BLOCK, "accuracy_level": LEVEL}
         return self._node("MatMulNBits", x, *kept, "", "", self._kept(f"{name}.bias"), domain=OWN, **sizes)
 
     def _head(self, x: str, name: str, out: str = "") -> str:

@@ -9,7 +9,7 @@ import torch
 from safetensors.numpy import load_file
 
 from editor.errors import UserError
-from student import adapter, bases, packing, ready
+from student import adapter, bases, graph, packing, ready
 from student.model import FastModel
 from student.network import (
     StudentNetwork,
@@ -21,7 +21,7 @@ from student.network import (
     round_to_adapter,
     save_tensors,
 )
-from tests.tiny import TEXTS, tiny_mpnet
+from tests.tiny import TEXTS, round_as_the_graph_does, tiny_mpnet
 
 torch.set_num_threads(1)
 RNG = np.random.default_rng(0)
@@ -79,6 +79,7 @@ def test_position_buckets_are_those_of_transformers():
 @pytest.fixture
 def tuned(tmp_path, monkeypatch):
     """A tiny MPNet, a network a little way off from it, and its weights folder."""
+    torch.manual_seed(0)
     base = tiny_mpnet(tmp_path / "base")
 
     @contextmanager
@@ -87,7 +88,6 @@ def tuned(tmp_path, monkeypatch):
         yield base
 
     monkeypatch.setattr(bases, "opened", opened)
-    torch.manual_seed(0)
     network = StudentNetwork(load_encoder(str(base)), words=5, hidden=16)
     for name, parameter in network.named_parameters():
         if name.startswith("encoder.encoder.layer"):
@@ -101,14 +101,17 @@ def tuned(tmp_path, monkeypatch):
     return base, network, weights
 
 
-def test_the_student_made_ready_answers_as_the_network_does(tuned):
+def test_the_student_made_ready_answers_as_the_network_does(tuned, monkeypatch):
     base, network, weights = tuned
+    monkeypatch.setattr(graph, "LEVEL", 1)  # what 8-bit inputs change is for test_graph to say
+    monkeypatch.setattr(ready, "FORM", "float32 inputs")
     model = FastModel(weights)
     stored = load_file(weights / "student.safetensors")
     state = network.state_dict()
     for name, values in adapter.merged(stored, load_file(base / "model.safetensors")).items():
         name = name if name in state else f"encoder.{name}"  # noqa: PLW2901
         state[name][: len(values)].copy_(torch.from_numpy(values))
+    round_as_the_graph_does(network)
     expected = predict(network, Texts(str(base), TEXTS), half=False)
     assert np.stack([model.outputs(text) for text in TEXTS]) == pytest.approx(expected, abs=3e-3)
 

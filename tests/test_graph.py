@@ -8,7 +8,7 @@ import torch
 
 from student import adapter, graph
 from student.network import StudentNetwork, Texts, load_encoder, predict, vectors
-from tests.tiny import TEXTS, tiny_bert, tiny_mpnet
+from tests.tiny import TEXTS, round_as_the_graph_does, tiny_bert, tiny_mpnet, unblocked
 
 torch.set_num_threads(1)
 
@@ -24,21 +24,11 @@ def twins(request, tmp_path_factory):
     for name, parameter in network.encoder.named_parameters():
         if name.startswith("encoder.") and parameter.ndim == 2:
             parameter.data *= 10
-        if name.startswith("encoder.layer.") and parameter.ndim == 2:
-            numbers, scale = graph.in_blocks(parameter.detach().numpy())
-            parameter.data.copy_(torch.from_numpy(unblocked(numbers, scale, parameter.shape[1])))
-    words = network.encoder.get_input_embeddings().weight.data
-    step = words.abs().amax(dim=1, keepdim=True) / 127
-    words.copy_((words / step).nan_to_num().round() * step)  # the padding's row is all zeros
+    round_as_the_graph_does(network)
     tensors = {name.removeprefix("encoder."): value.numpy() for name, value in network.state_dict().items()}
     if adapter.BIAS in tensors:
         tensors = adapter.bert_names(tensors, tokens=64)
     return network, Texts(str(base), TEXTS), graph.build(tensors, heads=2, layers=2, epsilon=1e-12)
-
-
-def unblocked(numbers, scale, n):
-    """The (rows, n) matrix that `in_blocks` kept."""
-    return ((numbers.astype(np.float32) - graph.ZERO) * scale[..., None]).reshape(len(numbers), -1)[:, :n]
 
 
 def run(made, texts, level, threads=1):

@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
+from student import graph
+
 TEXTS = ["golden hour", "much warmer", "a night in tokyo, neon", "no blur", "faded film from 1970"]
 _WORDS = (
     "golden",
@@ -63,3 +68,19 @@ def _wordpiece(special: Sequence[str]) -> tuple[Any, int]:
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     return tokenizer, len(pieces)
+
+
+def unblocked(numbers, scale, n):
+    """The (rows, n) matrix that `graph.in_blocks` kept."""
+    return ((numbers.astype(np.float32) - graph.ZERO) * scale[..., None]).reshape(len(numbers), -1)[:, :n]
+
+
+def round_as_the_graph_does(network) -> None:
+    """Give a network's word vectors and matrices the 8-bit values that its graph keeps."""
+    for name, parameter in network.encoder.named_parameters():
+        if ".layer." in f".{name}" and parameter.ndim == 2:
+            numbers, scale = graph.in_blocks(parameter.detach().numpy())
+            parameter.data.copy_(torch.from_numpy(unblocked(numbers, scale, parameter.shape[1])))
+    words = network.encoder.get_input_embeddings().weight.data
+    step = words.abs().amax(dim=1, keepdim=True) / 127
+    words.copy_((words / step).nan_to_num().round() * step)  # the padding's row is all zeros
