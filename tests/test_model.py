@@ -13,7 +13,7 @@ from scipy import special
 
 from editor.errors import UserError
 from editor.tools import Edit
-from student import heads, ready, tuning
+from student import graph, heads, ready, tuning
 from student.examples import Targets
 from student.heads import Decoding
 from student.metrics import Vectors
@@ -21,7 +21,7 @@ from student.model import FastModel
 from student.network import StudentNetwork, Texts, export, predict, save_tensors
 from student.packing import SCALE, dequantise, quantise
 from student.tokens import MAX_CHARACTERS, prepare
-from tests.tiny import TEXTS, tiny_bert
+from tests.tiny import TEXTS, round_as_the_graph_does, tiny_bert
 
 torch.set_num_threads(1)  # tiny matrices: a second thread only waits
 
@@ -165,10 +165,10 @@ def test_preparing_cuts_folds_and_spells():
 def tiny(tmp_path_factory):
     """A random student of tiny size as torch network and as weights folder."""
     folder = tmp_path_factory.mktemp("tiny")
+    torch.manual_seed(0)
     base = tiny_bert(folder / "base")
     from transformers import AutoModel
 
-    torch.manual_seed(0)
     network = StudentNetwork(AutoModel.from_pretrained(base, dtype=torch.float32), words=5, hidden=16)
     tensors = export(network, None)
     weights = folder / "weights"
@@ -185,8 +185,11 @@ def tiny(tmp_path_factory):
     return base, network, weights
 
 
-def test_the_student_made_ready_equals_the_torch_network(tiny):
+def test_the_student_made_ready_equals_the_torch_network(tiny, monkeypatch):
     base, network, weights = tiny
+    monkeypatch.setattr(graph, "LEVEL", 1)  # what 8-bit inputs change is for test_graph to say
+    monkeypatch.setattr(ready, "FORM", "float32 inputs")
+    round_as_the_graph_does(network)
     expected = predict(network, Texts(str(base), TEXTS), half=False)
     model = FastModel(weights)
     assert np.stack([model.outputs(text) for text in TEXTS]) == pytest.approx(expected, abs=2e-4)
